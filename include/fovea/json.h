@@ -1,8 +1,8 @@
 // Json: a small value type for model descriptions, run records and file headers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,25 +21,27 @@ class FOVEA_API Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
 
-  Json() = default;  // null
-  Json(std::nullptr_t) {}                                   // NOLINT(google-explicit-constructor)
-  Json(bool value) : value_(value) {}                       // NOLINT(google-explicit-constructor)
-  Json(int value) : value_(std::int64_t{value}) {}          // NOLINT(google-explicit-constructor)
-  Json(std::int64_t value) : value_(value) {}               // NOLINT(google-explicit-constructor)
-  Json(std::uint64_t value);                                // NOLINT(google-explicit-constructor)
-  Json(double value) : value_(value) {}                     // NOLINT(google-explicit-constructor)
-  Json(const char* value) : value_(std::string(value)) {}   // NOLINT(google-explicit-constructor)
+  Json() = default;                                        // null
+  Json(std::nullptr_t) {}                                  // NOLINT(google-explicit-constructor)
+  Json(bool value) : value_(value) {}                      // NOLINT(google-explicit-constructor)
+  Json(int value) : value_(std::int64_t{value}) {}         // NOLINT(google-explicit-constructor)
+  Json(std::int64_t value) : value_(value) {}              // NOLINT(google-explicit-constructor)
+  Json(std::uint64_t value);                               // NOLINT(google-explicit-constructor)
+  Json(double value) : value_(value) {}                    // NOLINT(google-explicit-constructor)
+  Json(const char* value) : value_(std::string(value)) {}  // NOLINT(google-explicit-constructor)
   Json(std::string_view value) : value_(std::string(value)) {}  // NOLINT
-  Json(std::string value) : value_(std::move(value)) {}     // NOLINT(google-explicit-constructor)
-  Json(Array value) : value_(std::move(value)) {}           // NOLINT(google-explicit-constructor)
-  Json(Object value) : value_(std::move(value)) {}          // NOLINT(google-explicit-constructor)
+  Json(std::string value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Json(Array value) : value_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
+  Json(Object value) : value_(std::move(value)) {}       // NOLINT(google-explicit-constructor)
   static Json array() { return Json(Array{}); }
   static Json object() { return Json(Object{}); }
 
   /// Parses one JSON text (RFC 8259). Throws parse, naming `source`, line and column. Nesting is
-  /// limited to 200 levels. NaN, Infinity and -Infinity, which to_string can write, are accepted.
+  /// limited to 200 levels; a key may appear once in an object. NaN, Infinity and -Infinity, which
+  /// to_string can write, are accepted. An integer outside the 64-bit range becomes a double.
   static Json parse(std::string_view text, std::string_view source = "JSON");
-  /// `indent` < 0: one line; else that many spaces per level.
+  /// `indent` < 0: one line; else that many spaces per level. Doubles print as the shortest text
+  /// that reads back as the same double; what is not UTF-8 in a string prints as U+FFFD.
   std::string to_string(int indent = -1) const;
 
   bool is_null() const { return value_.index() == 0; }
@@ -52,8 +54,8 @@ class FOVEA_API Json {
 
   /// Typed access; throws parse with what was expected and what was found.
   bool as_bool() const;
-  std::int64_t as_int() const;   ///< also takes a double with an integral value
-  std::uint64_t as_uint() const;  ///< 64-bit pattern; values above 2^63-1 are kept as strings
+  std::int64_t as_int() const;    ///< also takes an integral double of at most 2^53
+  std::uint64_t as_uint() const;  ///< values above 2^63-1 are kept as strings of digits
   double as_double() const;
   const std::string& as_string() const;
   const Array& as_array() const;
