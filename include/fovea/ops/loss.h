@@ -1,0 +1,115 @@
+// Losses and metrics. Each gives one number per sample, (N,); Mean makes the batch's number.
+#pragma once
+
+#include "fovea/op.h"
+
+namespace fovea::ops {
+
+/// Softmax and cross-entropy in one, stable for any logits.
+/// (logits (N,C), labels i32 (N,) or floating (N,C)) -> (losses (N,), probabilities (N,C)).
+/// Label smoothing s replaces the target t by t (1 - s) + s / C. Labels outside [0, C) give NaN
+/// losses (data sets are checked before they get here).
+struct FOVEA_API SoftmaxCrossEntropy : OpBase<SoftmaxCrossEntropy> {
+  static constexpr std::string_view kName = "softmax_cross_entropy";
+  double label_smoothing = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("label_smoothing", self.label_smoothing);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<Value> backward(const BackwardContext& context) const override;
+};
+
+/// dlogits = dlosses[n] (p sum(t) - t). (dlosses (N,), probabilities, labels) -> (dlogits).
+struct FOVEA_API SoftmaxCrossEntropyBackward : OpBase<SoftmaxCrossEntropyBackward> {
+  static constexpr std::string_view kName = "softmax_cross_entropy_backward";
+  double label_smoothing = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("label_smoothing", self.label_smoothing);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// A loss of one prediction against one target of the same shape, averaged over each sample:
+/// squared (p - t)^2; absolute |p - t|; huber (delta: quadratic inside, linear outside);
+/// sigmoid_cross_entropy: binary cross-entropy of logits, max(p,0) - p t + log(1 + e^-|p|);
+/// binary_cross_entropy: of probabilities clipped to [1e-7, 1 - 1e-7];
+/// cross_entropy: -sum t log p over the last axis, of probabilities normalized to sum 1 and clipped
+/// likewise, as Keras (averaged over any axes between). (p (N,...), t (N,...)) -> (losses (N,)).
+struct FOVEA_API PointwiseLoss : OpBase<PointwiseLoss> {
+  static constexpr std::string_view kName = "pointwise_loss";
+  enum class Kind {
+    squared,
+    absolute,
+    huber,
+    sigmoid_cross_entropy,
+    binary_cross_entropy,
+    cross_entropy
+  };
+  Kind kind = Kind::squared;
+  double delta = 1;            ///< huber's
+  double label_smoothing = 0;  ///< of the three cross-entropies (binary: t (1 - s) + s / 2)
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+    visit("delta", self.delta);
+    visit("label_smoothing", self.label_smoothing);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<Value> backward(const BackwardContext& context) const override;
+};
+
+/// (dlosses (N,), p, t) -> (dp).
+struct FOVEA_API PointwiseLossBackward : OpBase<PointwiseLossBackward> {
+  static constexpr std::string_view kName = "pointwise_loss_backward";
+  PointwiseLoss::Kind kind = PointwiseLoss::Kind::squared;
+  double delta = 1;
+  double label_smoothing = 0;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+    visit("delta", self.delta);
+    visit("label_smoothing", self.label_smoothing);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// Sparse labels as one-hot rows. (labels i32 (N,)) -> (floating (N, classes)).
+struct FOVEA_API OneHot : OpBase<OneHot> {
+  static constexpr std::string_view kName = "one_hot";
+  std::int64_t classes = 2;
+  DType dtype = DType::f32;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("classes", self.classes);
+    visit("dtype", self.dtype);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// 1 where the prediction is right, else 0: (predictions (N,C), labels i32 (N,) or floating (N,C))
+/// compares arg-maxes (first of ties); with C = 1 or labels of the predictions' shape and `binary`,
+/// compares p > threshold with t > 0.5, averaged over the sample. -> (matches (N,), floating).
+struct FOVEA_API Accuracy : OpBase<Accuracy> {
+  static constexpr std::string_view kName = "accuracy";
+  bool binary = false;
+  double threshold = 0.5;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("binary", self.binary);
+    visit("threshold", self.threshold);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+}  // namespace fovea::ops
+
+namespace fovea {
+template <>
+struct EnumNames<ops::PointwiseLoss::Kind> {
+  static constexpr const char* values[] = {
+      "squared",      "absolute", "huber", "sigmoid_cross_entropy", "binary_cross_entropy",
+      "cross_entropy"};
+};
+}  // namespace fovea

@@ -1,0 +1,123 @@
+// The update phase: everything that a step writes for good. Each op here overwrites the inputs that
+// its effects() names, and all but AdvanceStep do so only where `finite` is 1, so a step with a NaN
+// or an infinity in it changes nothing.
+#pragma once
+
+#include "fovea/op.h"
+
+namespace fovea::ops {
+
+/// The first node of a training step: attempted += 1; rate = table[applied - table_start], clamped
+/// to the table. (attempted i64 (), applied i64 (), table f32 (K,), table_start i64 (), rate f32
+/// ())
+/// -> (). Overwrites attempted and rate.
+struct FOVEA_API AdvanceStep : OpBase<AdvanceStep> {
+  static constexpr std::string_view kName = "advance_step";
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override { return {0, 4}; }
+};
+
+/// (loss (), g0, g1, ...) -> (sum of squares of all gradients f64 (), finite i32 ()).
+/// Deterministic: the order of the sum depends on the shapes alone.
+struct FOVEA_API GradientCheck : OpBase<GradientCheck> {
+  static constexpr std::string_view kName = "gradient_check";
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// applied += finite. (applied i64 (), finite) -> (). Overwrites applied; the last node of a step.
+struct FOVEA_API CommitStep : OpBase<CommitStep> {
+  static constexpr std::string_view kName = "commit_step";
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override { return {0}; }
+};
+
+/// average = momentum average + (1 - momentum) value. (average, value, finite) -> ().
+struct FOVEA_API UpdateAverage : OpBase<UpdateAverage> {
+  static constexpr std::string_view kName = "update_average";
+  double momentum = 0.99;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("momentum", self.momentum);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override { return {0}; }
+};
+
+/// sum += sum of values, count += number of values. (sum f64 (), count f64 (), values (N,), finite)
+/// -> ().
+struct FOVEA_API AccumulateMetric : OpBase<AccumulateMetric> {
+  static constexpr std::string_view kName = "accumulate_metric";
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override { return {0, 1}; }
+};
+
+/// sum = sum + value, or 0 with `clear`. (sum, value, finite) -> (): gradients of several batches.
+struct FOVEA_API AccumulateGradient : OpBase<AccumulateGradient> {
+  static constexpr std::string_view kName = "accumulate_gradient";
+  bool clear = false;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("clear", self.clear);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override { return {0}; }
+};
+
+/// What all optimizers share. Order, as Keras: clip, decay (w -= rate weight_decay w), update.
+/// Zero means "not used".
+struct UpdateAttributes {
+  double weight_decay = 0;      ///< decoupled
+  double clip_value = 0;        ///< each gradient element into [-clip_value, clip_value]
+  double clip_norm = 0;         ///< each parameter's gradient to at most this L2 norm
+  double global_clip_norm = 0;  ///< all gradients together to at most this L2 norm
+  template <class Self, class Visitor>
+  static void update_fields(Self& self, Visitor&& visit) {
+    visit("weight_decay", self.weight_decay);
+    visit("clip_value", self.clip_value);
+    visit("clip_norm", self.clip_norm);
+    visit("global_clip_norm", self.global_clip_norm);
+  }
+};
+
+/// momentum 0: w -= rate g. Else v = momentum v - rate g; w += v, or with nesterov
+/// w += momentum v - rate g. Inputs: finite, sum_squares, rate, applied, then for each parameter
+/// w, g and, with momentum, v. -> (). Overwrites every w and v.
+struct FOVEA_API SgdUpdate : OpBase<SgdUpdate>, UpdateAttributes {
+  static constexpr std::string_view kName = "sgd_update";
+  double momentum = 0;
+  bool nesterov = false;
+  std::int64_t parameters = 0;  ///< how many
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    update_fields(self, visit);
+    visit("momentum", self.momentum);
+    visit("nesterov", self.nesterov);
+    visit("parameters", self.parameters);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override;
+};
+
+/// t = applied + 1; m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2);
+/// w -= rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon).
+/// Inputs: finite, sum_squares, rate, applied, then for each parameter w, g, m, v. -> ().
+/// Source: Kingma, Ba 2015, as Keras computes it; with weight_decay, Loshchilov, Hutter 2019.
+struct FOVEA_API AdamUpdate : OpBase<AdamUpdate>, UpdateAttributes {
+  static constexpr std::string_view kName = "adam_update";
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-7;
+  std::int64_t parameters = 0;  ///< how many
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    update_fields(self, visit);
+    visit("beta1", self.beta1);
+    visit("beta2", self.beta2);
+    visit("epsilon", self.epsilon);
+    visit("parameters", self.parameters);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override;
+};
+
+}  // namespace fovea::ops
