@@ -1,0 +1,14 @@
+// StepState: the scalars that a training step reads and advances on the device, held as named state
+// like any other, so that checkpoints, captured graphs and diagnostics treat them alike.
+#pragma once
+
+namespace fovea::step_state {
+
+inline constexpr const char* kSeed = "step.seed";             ///< i64: keys every random stream
+inline constexpr const char* kAttempted = "step.attempted";   ///< i64: steps begun (data, random)
+inline constexpr const char* kApplied = "step.applied";       ///< i64: updates made (optimizer)
+inline constexpr const char* kRateTable = "step.rate_table";  ///< f32: upcoming learning rates
+inline constexpr const char* kRateTableStart = "step.rate_table_start";  ///< i64: first `applied`
+inline constexpr const char* kRate = "step.rate";                        ///< f32: this step's rate
+
+}  // namespace fovea::step_state
