@@ -269,10 +269,10 @@ std::string JsonReader::found() const {
 
 std::string quoted(std::string_view text) {
   constexpr std::size_t kLongest = 80;
-  if (text.size() <= kLongest) return detail::concat('"', text, '"');
+  if (text.size() <= kLongest) return Json(text).to_string();
   std::size_t cut = kLongest;
   while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
-  return detail::concat('"', text.substr(0, cut), "...\"");
+  return Json(detail::concat(text.substr(0, cut), "...")).to_string();
 }
 
 }  // namespace fovea

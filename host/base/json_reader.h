@@ -78,7 +78,7 @@ class JsonReader {
   int depth_ = 0;
 };
 
-/// `text` in double quotes, shortened when long, for messages.
+/// `text` in double quotes, escaped, shortened when long: for messages.
 std::string quoted(std::string_view text);
 
 }  // namespace fovea
