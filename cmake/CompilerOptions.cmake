@@ -1,5 +1,4 @@
-# Warnings are errors, in every target of the project; sanitizers when asked for.
-option(FOVEA_WARNINGS_AS_ERRORS "Treat compiler warnings as errors" ON)
+# How every target of the project is compiled, and how its programs are made.
 
 find_program(FOVEA_CCACHE ccache)
 if(FOVEA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -7,14 +6,39 @@ if(FOVEA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${FOVEA_CCACHE})
 endif()
 
+# Warnings are errors; sanitizers when asked for. The instruction set stays the compiler's baseline:
+# one binary runs everywhere, and the fast path chooses its instructions at run time.
 function(fovea_compiler_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion
     $<$<BOOL:${FOVEA_WARNINGS_AS_ERRORS}>:-Werror>)
   # Results must not depend on whether a compiler chooses to fuse a multiplication and an addition.
   target_compile_options(${target} PRIVATE -ffp-contract=off)
   if(FOVEA_SANITIZE)
+    target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
     target_compile_options(${target} PRIVATE -fsanitize=address,undefined
       -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  else()
+    # An undefined symbol is an error when the library is linked, not when it is loaded.
+    target_link_options(${target} PRIVATE -Wl,-z,defs)
+  endif()
+endfunction()
+
+# One program for each .cpp of the current folder, linked to the library as a user would.
+function(fovea_add_programs)
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    fovea_compiler_options(${name})
+    target_link_libraries(${name} PRIVATE fovea::fovea)
+    fovea_needs_plugins(${name})
+  endforeach()
+endfunction()
+
+# Building `target` also builds the plug-ins, which nothing links to: they are opened at run time.
+function(fovea_needs_plugins target)
+  if(TARGET fovea_onednn)
+    add_dependencies(${target} fovea_onednn)
   endif()
 endfunction()

@@ -5,7 +5,8 @@
 namespace fovea {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNames = {"f32", "f64", "f16", "bf16", "i32", "i64", "u8"};
+constexpr std::array<std::string_view, 7> kNames = {"f32", "f64", "f16", "bf16",
+                                                    "i32", "i64", "u8"};
 
 }  // namespace
 

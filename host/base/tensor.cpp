@@ -109,8 +109,8 @@ Tensor Tensor::clone() const {
 }
 
 Tensor Tensor::reshape(Shape shape) const {
-  FOVEA_REQUIRE(shape.numel() == numel(), shape_mismatch, "cannot reshape ", shape_, " (",
-                numel(), " elements) to ", shape, " (", shape.numel(), ")");
+  FOVEA_REQUIRE(shape.numel() == numel(), shape_mismatch, "cannot reshape ", shape_, " (", numel(),
+                " elements) to ", shape, " (", shape.numel(), ")");
   Tensor t = *this;
   t.shape_ = shape;
   return t;

@@ -12,6 +12,15 @@ std::string join(const std::string& path, const std::string& name) {
 
 }  // namespace
 
+Builder::Builder(Graph& graph, DType dtype) : graph_(graph), dtype_(dtype) {
+  for (const Node& node : graph.nodes()) {
+    const std::string_view op = node.op->name();
+    if (op == ops::Input::kName || op == ops::Parameter::kName || op == ops::State::kName) {
+      sources_.emplace(node.path, node.outputs.front());
+    }
+  }
+}
+
 Outputs Builder::add(OpPtr op, std::vector<Value> inputs) {
   std::string path = path_.empty() ? std::string(op->name()) : path_;
   return Outputs(graph_.add(std::move(op), std::move(inputs), std::move(path)).outputs);

@@ -135,7 +135,7 @@ using PictureTransform = std::function<void(const std::uint8_t* source, std::uin
                                             const Shape& shape, PictureRandom& random)>;
 
 /// What pad_and_crop puts around a picture: zeros, or the picture mirrored about its border pixels.
-enum class Padding { zeros, reflect };
+enum class BorderFill { zeros, reflect };
 
 /// Random changes of u8 pictures, one after the other:
 ///   Augmentation().random_flip().pad_and_crop(4)
@@ -147,7 +147,7 @@ class FOVEA_API Augmentation {
   Augmentation& random_flip(double probability = 0.5);
   /// Pads all four sides by `pixels`, then cuts out the old size at a random place.
   /// Source: He et al., "Deep Residual Learning for Image Recognition" (2015), section 4.2.
-  Augmentation& pad_and_crop(std::int64_t pixels, Padding padding = Padding::zeros);
+  Augmentation& pad_and_crop(std::int64_t pixels, BorderFill fill = BorderFill::zeros);
   /// Overwrites a square of size x size pixels around a random pixel; what lies outside the picture
   /// is cut off. Source: DeVries, Taylor, "Improved Regularization of CNNs with Cutout" (2017).
   Augmentation& cutout(std::int64_t size, std::uint8_t fill = 0);

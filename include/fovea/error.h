@@ -60,9 +60,9 @@ template <class... Parts>
 }  // namespace fovea
 
 /// Checks what a user controls; `assert` checks our own invariants.
-#define FOVEA_REQUIRE(condition, code, ...)                    \
-  do {                                                         \
-    if (!(condition)) [[unlikely]] {                           \
-      ::fovea::fail(::fovea::ErrorCode::code, __VA_ARGS__);    \
-    }                                                          \
+#define FOVEA_REQUIRE(condition, code, ...)                 \
+  do {                                                      \
+    if (!(condition)) [[unlikely]] {                        \
+      ::fovea::fail(::fovea::ErrorCode::code, __VA_ARGS__); \
+    }                                                       \
   } while (false)

@@ -73,8 +73,9 @@ struct ParameterOptions {
 /// Appends to a graph. Layers' code over a Builder reads like eager code, with shapes known.
 class FOVEA_API Builder {
  public:
-  /// `dtype` is the type of parameters and state: f32, or f64 for the oracle.
-  explicit Builder(Graph& graph, DType dtype = DType::f32) : graph_(graph), dtype_(dtype) {}
+  /// `dtype` is the type of parameters and state: f32, or f64 for the oracle. Inputs, parameters
+  /// and state that the graph already holds are found again under their paths.
+  explicit Builder(Graph& graph, DType dtype = DType::f32);
   Builder(const Builder&) = delete;
   Builder& operator=(const Builder&) = delete;
 

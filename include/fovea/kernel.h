@@ -88,6 +88,8 @@ struct LowerRequest {
   std::span<const Layout> input_layouts;
   /// One per output: whether anybody reads it.
   std::span<const bool> output_used;
+  /// For a Reorder: the layout to produce (one). Empty for every other op.
+  std::span<const Layout> wanted_outputs;
   int threads = 1;
 };
 

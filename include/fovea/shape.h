@@ -19,7 +19,8 @@ class FOVEA_API Shape {
   static constexpr int kMaxRank = 8;
 
   Shape() = default;
-  Shape(std::initializer_list<std::int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
+  Shape(std::initializer_list<std::int64_t> sizes)
+      : Shape(std::span(sizes.begin(), sizes.size())) {}
   /// Throws invalid_argument for more than eight sizes or a negative one.
   explicit Shape(std::span<const std::int64_t> sizes);
 
@@ -31,7 +32,9 @@ class FOVEA_API Shape {
     return sizes_[static_cast<std::size_t>(axis)];
   }
   void set(int axis, std::int64_t size);
-  std::span<const std::int64_t> sizes() const { return {sizes_.data(), static_cast<std::size_t>(rank_)}; }
+  std::span<const std::int64_t> sizes() const {
+    return {sizes_.data(), static_cast<std::size_t>(rank_)};
+  }
   const std::int64_t* begin() const { return sizes_.data(); }
   const std::int64_t* end() const { return sizes_.data() + rank_; }
 
@@ -61,7 +64,9 @@ class FOVEA_API Shape {
     }
     return true;
   }
-  friend std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << shape.str(); }
+  friend std::ostream& operator<<(std::ostream& out, const Shape& shape) {
+    return out << shape.str();
+  }
 
  private:
   std::array<std::int64_t, kMaxRank> sizes_{};
