@@ -16,7 +16,9 @@ function(fovea_compiler_options target)
   if(FOVEA_SANITIZE)
     target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
     target_compile_options(${target} PRIVATE -fsanitize=address,undefined
-      -fno-sanitize-recover=all -fno-omit-frame-pointer)
+      -fno-sanitize-recover=all -fno-omit-frame-pointer
+      # g++ sees uninitialized values in the code that the sanitizers insert.
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     target_link_options(${target} PRIVATE -fsanitize=address,undefined)
   else()
     # An undefined symbol is an error when the library is linked, not when it is loaded.

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Checks for what building Fovea needs on Debian or Ubuntu, and installs what is missing - nothing
+# else. Where nothing is missing it needs neither root nor a network.
+#
+#   scripts/setup.sh [--tests] [--lint]
+#
+#   --tests   also what building the tests needs (GoogleTest)
+#   --lint    also clang-format, clang-tidy and a clang++ with OpenMP
+#
+# scripts/build.sh sources it, to use the compiler it found: CXX.
+set -euo pipefail
+
+# What is missing, as Debian packages; each optional one has a line that says what it is for.
+required=()
+optional=()
+declare -A purpose=(
+  [libdnnl-dev]="without oneDNN the CPU device uses its plain kernels, many times slower"
+  [zlib1g-dev]="without zlib, data sets compressed by gzip cannot be read or downloaded"
+  [curl]="without curl, --download cannot fetch a data set"
+  [ca-certificates]="without certificates, --download cannot fetch over https"
+)
+probe=$(mktemp)
+trap 'rm -f "$probe"' EXIT
+
+say() { echo "setup: $*" >&2; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Does this compiler build C++20 with OpenMP? Asks for g++ 11 or clang++ 14 at least.
+compiles() {
+  have "$1" && "$1" -std=c++20 -fopenmp -x c++ - -o "$probe" >/dev/null 2>&1 <<'CODE'
+#include <omp.h>
+#include <span>
+#if defined(__clang__) ? __clang_major__ < 14 : __GNUC__ < 11
+#error too old
+#endif
+int main() { return std::span<int>().empty() ? 0 : omp_get_max_threads(); }
+CODE
+}
+
+# Does the compiler find this header and this library?
+links() {  # links HEADER LIBRARY
+  "$CXX" -std=c++20 -x c++ - -o "$probe" "-l$2" >/dev/null 2>&1 <<CODE
+#if !__has_include(<$1>)
+#error missing
+#endif
+int main() { return 0; }
+CODE
+}
+
+# Sets CXX to the first compiler that will do; false when none does.
+choose_compiler() {
+  local name
+  for name in "${CXX:-c++}" g++ g++-{14,13,12,11} clang++ clang++-{19,18,17,16,15,14}; do
+    if compiles "$name"; then
+      export CXX=$name
+      return
+    fi
+  done
+  export CXX=${CXX:-c++}
+  return 1
+}
+
+cmake_is_recent() {
+  local version
+  version=$(cmake --version 2>/dev/null | sed -n '1s/[^0-9]*//p')
+  [ "$(printf '%s\n' 3.22 "$version" | sort -V | head -n 1)" = 3.22 ]
+}
+
+# Fills `required` and `optional` with what is missing.
+look_for() {
+  required=()
+  optional=()
+  choose_compiler || required+=(g++)
+  cmake_is_recent || required+=(cmake)
+  have ninja || required+=(ninja-build)
+  links dnnl.hpp dnnl || optional+=(libdnnl-dev)
+  links zlib.h z || optional+=(zlib1g-dev)
+  have curl || optional+=(curl)
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || optional+=(ca-certificates)
+
+  local argument
+  for argument in "$@"; do
+    case $argument in
+      --tests)
+        links gtest/gtest.h gtest || required+=(libgtest-dev)
+        ;;
+      --lint)
+        have clang-format || required+=(clang-format)
+        have clang-tidy || required+=(clang-tidy)
+        compiles clang++ || required+=(clang libomp-dev)
+        ;;
+      *)
+        say "unknown argument '$argument'; valid are --tests and --lint"
+        return 2
+        ;;
+    esac
+  done
+}
+
+# Sets as_root to the words that make a command run as root; false where that cannot be had.
+become_root() {
+  as_root=()
+  [ "$(id -u)" -ne 0 ] || return 0
+  have sudo || return 1
+  as_root=(sudo)
+  # Ask for a password only where somebody can type it.
+  sudo -n true 2>/dev/null || { [ -t 0 ] && [ -t 2 ] && sudo -v; }
+}
+
+apt_get() {
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -qq -y -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2
+}
+
+# Does the package list, as it stands, offer this package?
+offered() {
+  apt-cache policy "$1" 2>/dev/null | grep 'Candidate:' | grep -qv '(none)'
+}
+
+# Fetches the package lists, once.
+update_lists() {
+  [ -z "$updated" ] || return 1
+  updated=yes
+  apt_get update
+}
+
+# Installs the named packages. The lists are fetched anew only where they lack a package, or where
+# they are too old to install from.
+install_packages() {
+  local package
+  for package in "$@"; do
+    offered "$package" || update_lists || true
+    offered "$package" || return 1
+  done
+  say "installing $*"
+  apt_get install --no-install-recommends "$@" && return
+  update_lists && apt_get install --no-install-recommends "$@"
+}
+
+# Without the optional packages everything works, but says what it lacks.
+install_optional() {
+  local package
+  for package in "${optional[@]}"; do
+    [ -z "$can_install" ] || ! install_packages "$package" || continue
+    say "no $package: ${purpose[$package]}."
+    [ -n "$can_install" ] || say "  to install it: apt-get install -y $package (as root)"
+  done
+}
+
+setup() {
+  look_for "$@" || return
+  [ $((${#required[@]} + ${#optional[@]})) -gt 0 ] || return 0
+
+  local can_install='' updated='' as_root=()
+  if have apt-get && become_root; then can_install=yes; fi
+
+  if [ ${#required[@]} -gt 0 ]; then
+    if [ -z "$can_install" ]; then
+      say "missing: ${required[*]}. Installing needs root; ask an administrator to run"
+      say "  apt-get update && apt-get install -y ${required[*]} ${optional[*]}"
+      have apt-get || say "(Debian's names for the packages; this system has no apt-get)"
+      return 1
+    fi
+    install_packages "${required[@]}" || true
+  fi
+  [ ${#optional[@]} -eq 0 ] || install_optional
+
+  look_for "$@"
+  if [ ${#required[@]} -gt 0 ]; then
+    say "could not install: ${required[*]} (or this distribution's version is too old)."
+    say "Fovea needs g++ 11 or clang++ 14 with OpenMP, CMake 3.22 and Ninja."
+    return 1
+  fi
+}
+
+setup "$@"
