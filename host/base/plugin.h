@@ -1,0 +1,17 @@
+// Plug-ins: parts of the library that need another library, opened on first use.
+#pragma once
+
+#include <string>
+
+namespace fovea {
+
+struct Plugin {
+  void* symbol = nullptr;  ///< null when the plug-in cannot be used
+  std::string detail;      ///< where it was found, or why it is not used
+};
+
+/// Opens libfovea_<name>.so from the folder of libfovea.so and looks up `symbol`. Plug-ins stay
+/// loaded. FOVEA_DISABLE_PLUGINS=name,name turns some off.
+Plugin open_plugin(const std::string& name, const char* symbol);
+
+}  // namespace fovea

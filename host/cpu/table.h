@@ -1,0 +1,14 @@
+// The CPU's kernel table: one page that says what runs where.
+#pragma once
+
+#include <string>
+
+#include "fovea/kernel.h"
+
+namespace fovea {
+
+/// Adds every candidate of the CPU, the fast path first where it can be loaded. Returns what was
+/// found of the fast path, for devices().
+std::string fill_cpu_table(KernelTable& table);
+
+}  // namespace fovea
