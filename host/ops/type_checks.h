@@ -1,0 +1,22 @@
+// Checks of whole types, shape and element type together, that several families' infer() share.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "fovea/op.h"
+
+namespace fovea::ops {
+
+/// Throws shape_mismatch: "<what> must be f32(3, 4), not f32(4, 3)".
+void require_type(const ValueType& type, const ValueType& expected, std::string_view what);
+
+/// Exactly `count` inputs, all of one floating type.
+void require_equal_floating(std::span<const ValueType> inputs, std::size_t count);
+
+/// A scalar of this element type.
+inline void require_scalar(const ValueType& type, DType dtype, std::string_view what) {
+  require_type(type, {{}, dtype}, what);
+}
+
+}  // namespace fovea::ops

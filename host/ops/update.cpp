@@ -1,0 +1,130 @@
+#include "fovea/ops/update.h"
+
+#include <cmath>
+
+#include "host/ops/type_checks.h"
+
+namespace fovea::ops {
+namespace {
+
+/// The flag that GradientCheck sets.
+void require_finite_flag(const ValueType& type) { require_scalar(type, DType::i32, "'finite'"); }
+
+void require_momentum(double momentum, std::string_view what) {
+  FOVEA_REQUIRE(momentum >= 0 && momentum < 1, invalid_argument, what, " is in [0, 1), not ",
+                momentum);
+}
+
+/// How optimizers' inputs are laid out: these four, then `stride` values for each parameter, the
+/// weight first, its gradient second, the optimizer's own state behind them.
+constexpr std::size_t kUpdateHeader = 4;
+
+void check_update(const UpdateAttributes& attributes, std::int64_t parameters, std::size_t stride,
+                  std::span<const ValueType> inputs) {
+  int clips = 0;
+  for (double limit : {attributes.clip_value, attributes.clip_norm, attributes.global_clip_norm}) {
+    FOVEA_REQUIRE(limit >= 0, invalid_argument, "gradients are clipped to a limit > 0, not ",
+                  limit);
+    clips += limit > 0 ? 1 : 0;
+  }
+  FOVEA_REQUIRE(clips <= 1, invalid_argument,
+                "choose one of clip_value, clip_norm and global_clip_norm, not ", clips);
+  FOVEA_REQUIRE(std::isfinite(attributes.weight_decay) && attributes.weight_decay >= 0,
+                invalid_argument, "weight_decay is finite and >= 0, not ", attributes.weight_decay);
+  FOVEA_REQUIRE(parameters >= 0, invalid_argument, "there cannot be ", parameters, " parameters");
+  require_inputs(inputs, kUpdateHeader + stride * static_cast<std::size_t>(parameters));
+  require_finite_flag(inputs[0]);
+  require_scalar(inputs[1], DType::f64, "the sum of squares");
+  require_scalar(inputs[2], DType::f32, "the rate");
+  require_scalar(inputs[3], DType::i64, "'applied'");
+  for (std::size_t i = kUpdateHeader; i < inputs.size(); i += stride) {
+    require_equal_floating(inputs.subspan(i, stride), stride);
+  }
+}
+
+/// All inputs behind the header but the gradients.
+std::vector<int> update_effects(std::int64_t parameters, int stride) {
+  std::vector<int> effects;
+  for (int p = 0; p < parameters; ++p) {
+    for (int part = 0; part < stride; ++part) {
+      if (part != 1) effects.push_back(static_cast<int>(kUpdateHeader) + p * stride + part);
+    }
+  }
+  return effects;
+}
+
+}  // namespace
+
+std::vector<ValueType> AdvanceStep::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 5);
+  require_scalar(inputs[0], DType::i64, "'attempted'");
+  require_scalar(inputs[1], DType::i64, "'applied'");
+  require_rank(inputs[2], 1, "the table of rates");
+  require_type(inputs[2], {inputs[2].shape, DType::f32}, "the table of rates");
+  FOVEA_REQUIRE(inputs[2].shape[0] >= 1, shape_mismatch, "the table of rates is empty");
+  require_scalar(inputs[3], DType::i64, "the table's start");
+  require_scalar(inputs[4], DType::f32, "the rate");
+  return {};
+}
+
+std::vector<ValueType> GradientCheck::infer(std::span<const ValueType> inputs) const {
+  FOVEA_REQUIRE(!inputs.empty(), invalid_argument, "the loss is missing");
+  for (const ValueType& input : inputs) require_floating(input, "the loss and each gradient");
+  require_scalar(inputs[0], inputs[0].dtype, "the loss");
+  return {{{}, DType::f64}, {{}, DType::i32}};
+}
+
+std::vector<ValueType> CommitStep::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 2);
+  require_scalar(inputs[0], DType::i64, "'applied'");
+  require_finite_flag(inputs[1]);
+  return {};
+}
+
+std::vector<ValueType> UpdateAverage::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 3);
+  require_equal_floating(inputs.first(2), 2);
+  require_finite_flag(inputs[2]);
+  FOVEA_REQUIRE(momentum >= 0 && momentum <= 1, invalid_argument,
+                "an average's momentum is in [0, 1], not ", momentum);
+  return {};
+}
+
+std::vector<ValueType> AccumulateMetric::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 4);
+  require_scalar(inputs[0], DType::f64, "the metric's sum");
+  require_scalar(inputs[1], DType::f64, "the metric's count");
+  require_rank(inputs[2], 1, "the metric's values");
+  require_floating(inputs[2], "the metric's values");
+  require_finite_flag(inputs[3]);
+  return {};
+}
+
+std::vector<ValueType> AccumulateGradient::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 3);
+  require_equal_floating(inputs.first(2), 2);
+  require_finite_flag(inputs[2]);
+  return {};
+}
+
+std::vector<ValueType> SgdUpdate::infer(std::span<const ValueType> inputs) const {
+  require_momentum(momentum, "momentum");
+  check_update(*this, parameters, momentum > 0 ? 3 : 2, inputs);
+  return {};
+}
+
+std::vector<int> SgdUpdate::effects() const {
+  return update_effects(parameters, momentum > 0 ? 3 : 2);
+}
+
+std::vector<ValueType> AdamUpdate::infer(std::span<const ValueType> inputs) const {
+  require_momentum(beta1, "beta1");
+  require_momentum(beta2, "beta2");
+  FOVEA_REQUIRE(epsilon >= 0, invalid_argument, "adam's epsilon is >= 0, not ", epsilon);
+  check_update(*this, parameters, 4, inputs);
+  return {};
+}
+
+std::vector<int> AdamUpdate::effects() const { return update_effects(parameters, 4); }
+
+}  // namespace fovea::ops
