@@ -139,6 +139,9 @@ FOVEA_API void require_inputs(std::span<const ValueType> inputs, std::size_t cou
 FOVEA_API void require_rank(const ValueType& type, int rank, std::string_view what);
 FOVEA_API void require_shape(const ValueType& type, const Shape& shape, std::string_view what);
 FOVEA_API void require_floating(const ValueType& type, std::string_view what);
+/// Shape and dtype.
+FOVEA_API void require_type(const ValueType& type, const ValueType& expected,
+                            std::string_view what);
 
 }  // namespace ops
 }  // namespace fovea
