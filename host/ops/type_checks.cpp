@@ -2,11 +2,6 @@
 
 namespace fovea::ops {
 
-void require_type(const ValueType& type, const ValueType& expected, std::string_view what) {
-  FOVEA_REQUIRE(type == expected, shape_mismatch, what, " must be ", to_string(expected), ", not ",
-                to_string(type));
-}
-
 void require_equal_floating(std::span<const ValueType> inputs, std::size_t count) {
   require_inputs(inputs, count);
   require_floating(inputs[0], "the input");

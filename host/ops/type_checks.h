@@ -8,9 +8,6 @@
 
 namespace fovea::ops {
 
-/// Throws shape_mismatch: "<what> must be f32(3, 4), not f32(4, 3)".
-void require_type(const ValueType& type, const ValueType& expected, std::string_view what);
-
 /// Exactly `count` inputs, all of one floating type.
 void require_equal_floating(std::span<const ValueType> inputs, std::size_t count);
 
