@@ -10,14 +10,14 @@ std::string fill_cpu_table(KernelTable& table) {
   if (onednn.symbol != nullptr) {
     reinterpret_cast<void (*)(KernelTable&)>(onednn.symbol)(table);  // NOLINT
   }
-  add_reference_conv(table);
-  add_reference_matmul(table);
-  add_reference_pool(table);
-  add_reference_norm(table);
-  add_reference_basic(table);
-  add_reference_activation(table);
-  add_reference_loss(table);
-  add_reference_update(table);
+  cpu::add_reference_conv(table);
+  cpu::add_reference_matmul(table);
+  cpu::add_reference_pool(table);
+  cpu::add_reference_norm(table);
+  cpu::add_reference_basic(table);
+  cpu::add_reference_activation(table);
+  cpu::add_reference_loss(table);
+  cpu::add_reference_update(table);
   return onednn.detail;
 }
 
