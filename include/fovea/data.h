@@ -207,6 +207,7 @@ class FOVEA_API BatchLoader {
   /// invalid_argument for no inputs, no samples, a batch size below 1, or pictures that cannot be
   /// augmented, and shape_mismatch for tensors that differ in rows.
   BatchLoader(std::vector<Tensor> inputs, std::vector<Tensor> targets, BatchOptions options = {});
+  /// Batches of one input and one target; throws as Dataset::check, too.
   explicit BatchLoader(const Dataset& data, BatchOptions options = {});
   ~BatchLoader();
   BatchLoader(BatchLoader&&) noexcept;
