@@ -31,6 +31,11 @@ void parallel_parts(int threads, std::int64_t count, std::int64_t grain, const B
   }
 }
 
+/// The grain for items of `operations` simple operations each: about ten microseconds of work.
+inline std::int64_t grain_of(std::int64_t operations) {
+  return 1 + (std::int64_t{1} << 15) / std::max<std::int64_t>(operations, 1);
+}
+
 /// As parallel_parts, for a body(begin, end) that needs no scratch memory of its own.
 template <class Body>
 void parallel_for(int threads, std::int64_t count, std::int64_t grain, const Body& body) {

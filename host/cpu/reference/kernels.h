@@ -28,7 +28,7 @@ using ReferenceKernel = void (*)(const DerivedOp&, const KernelContext&);
 template <class DerivedOp>
 struct ReferenceOptions {
   /// (output, input) pairs that may share memory.
-  std::vector<std::pair<int, int>> in_place;
+  std::vector<std::pair<int, int>> in_place = {};
   /// Scratch memory; none where null.
   std::int64_t (*workspace_bytes)(const DerivedOp&, const LowerRequest&) = nullptr;
   /// The input whose type chooses between float and double; -1: the first floating input or, where
