@@ -1,6 +1,7 @@
 // Rewriting a graph: a new graph is emitted node by node, each node copied or replaced.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <span>
 #include <vector>
@@ -26,7 +27,7 @@ class Rewriter {
   const std::vector<Value>& add(OpPtr op, std::vector<Value> inputs, const std::string& path) {
     return graph_.add(std::move(op), std::move(inputs), path).outputs;
   }
-  template <class DerivedOp>
+  template <std::derived_from<Op> DerivedOp>
   const std::vector<Value>& add(DerivedOp op, std::vector<Value> inputs, const std::string& path) {
     return add(std::make_shared<const DerivedOp>(std::move(op)), std::move(inputs), path);
   }

@@ -1,0 +1,67 @@
+// From a finished graph to a plan.
+#include <algorithm>
+
+#include "host/graph/match.h"
+#include "host/graph/passes.h"
+#include "host/graph/rewrite.h"
+
+namespace fovea {
+namespace {
+
+/// Whether some candidate takes the node, its inputs being plain.
+bool accepted(const Graph& graph, const Node& node, const Device& device,
+              const PlanOptions& options) {
+  PlanStep step;
+  for (Value input : node.inputs) {
+    step.input_types.push_back(graph.type(input));
+    step.input_layouts.emplace_back();
+  }
+  for (Value output : node.outputs) step.output_types.push_back(graph.type(output));
+  step.outputs.resize(node.outputs.size());
+  step.output_used.fill(true);
+  const auto forced = options.force.find(node.op->name());
+  const auto& candidates = device.kernels().candidates(node.op->name());
+  return std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) {
+    if (forced != options.force.end() && forced->second != candidate.name) return false;
+    return std::holds_alternative<Lowering>(
+        candidate.factory(*node.op, step.request(options.threads)));
+  });
+}
+
+}  // namespace
+
+Graph expand_declined(const Graph& graph, const Device& device, const PlanOptions& options) {
+  return rewrite(graph, [&](const Node& node, int, Rewriter& rewriter) {
+    if (node.inputs.empty()) return false;
+    Graph probe;  // expand() only describes: ask it on a graph that is thrown away
+    Builder probe_builder(probe);
+    std::vector<Value> probe_inputs;
+    for (Value input : node.inputs) {
+      probe_inputs.push_back(probe_builder.constant(graph.type(input), 0));
+    }
+    if (!node.op->expand(probe_builder, probe_inputs).has_value()) return false;
+    if (accepted(graph, node, device, options)) return false;
+    Builder builder(rewriter.graph());
+    const auto scope = builder.scope(node.path);
+    const auto parts = node.op->expand(builder, rewriter.map(node.inputs));
+    for (std::size_t i = 0; i < node.outputs.size(); ++i)
+      rewriter.set(node.outputs[i], (*parts)[i]);
+    return true;
+  });
+}
+
+std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::shared_ptr<Device>& device,
+                                          const PlanOptions& options, bool fuse) {
+  Graph compiled = remove_dead(graph);
+  if (fuse) {
+    compiled = relu_before_pool_backward(compiled);
+    compiled = fold_batch_norm(compiled);
+    compiled = fuse_bias_activation(compiled);
+    compiled = fuse_filter_bias_gradients(compiled);
+    compiled = fuse_batch_norm_activation(compiled);
+    compiled = expand_declined(compiled, *device, options);
+  }
+  return std::make_shared<const Plan>(remove_dead(compiled), device, options);
+}
+
+}  // namespace fovea

@@ -1,0 +1,47 @@
+// Passes: graph in, graph out. Order: specialize, (differentiate, update phase), simplify, fuse,
+// expand what no kernel takes, plan.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "fovea/device.h"
+#include "fovea/graph.h"
+#include "host/graph/plan.h"
+
+namespace fovea {
+
+/// Turns a mode-agnostic model into a training or an inference one: without training, dropout
+/// disappears and batch norms use their running statistics; so do, in training, the batch norms of
+/// layers for which `frozen(path)` is true.
+FOVEA_INTERNAL Graph specialize(const Graph& graph, bool training,
+                                const std::function<bool(const std::string& path)>& frozen);
+
+/// relu's backward pass moves behind max pooling's, onto the pooled tensor:
+/// relu'(x) max_pool'(dy) = max_pool'(relu'(y) dy) where y = max_pool(relu(x)), exactly, since a
+/// window's gradient goes to the cell whose value y holds.
+FOVEA_INTERNAL Graph relu_before_pool_backward(const Graph& graph);
+
+/// Batch norms with given statistics fold into the convolution before them.
+FOVEA_INTERNAL Graph fold_batch_norm(const Graph& graph);
+
+/// conv + bias [+ residual] [+ activation], matmul + bias [+ activation].
+FOVEA_INTERNAL Graph fuse_bias_activation(const Graph& graph);
+
+/// The gradients of a convolution's weights and bias, which read the same tensor.
+FOVEA_INTERNAL Graph fuse_filter_bias_gradients(const Graph& graph);
+
+/// batch norm [+ residual] + activation, forward and backward.
+FOVEA_INTERNAL Graph fuse_batch_norm_activation(const Graph& graph);
+
+/// Replaces every fused op that no candidate of the device accepts by its parts.
+FOVEA_INTERNAL Graph expand_declined(const Graph& graph, const Device& device,
+                                     const PlanOptions& options);
+
+/// All of the above after specialize, and a plan. Without `fuse` every op stands alone.
+FOVEA_INTERNAL std::shared_ptr<const Plan> compile_graph(const Graph& graph,
+                                                         const std::shared_ptr<Device>& device,
+                                                         const PlanOptions& options,
+                                                         bool fuse = true);
+
+}  // namespace fovea
