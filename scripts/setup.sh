@@ -20,7 +20,8 @@ declare -A purpose=(
   [ca-certificates]="without certificates, --download cannot fetch over https"
 )
 probe=$(mktemp)
-trap 'rm -f "$probe"' EXIT
+log=$(mktemp)
+trap 'rm -f "$probe" "$log"' EXIT
 
 say() { echo "setup: $*" >&2; }
 
@@ -108,9 +109,12 @@ become_root() {
   sudo -n true 2>/dev/null || { [ -t 0 ] && [ -t 2 ] && sudo -v; }
 }
 
+# Runs apt-get; shows what it says only when it fails.
 apt_get() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get -qq -y -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2
+    apt-get -q -y -o DPkg::Lock::Timeout=120 "$@" </dev/null >"$log" 2>&1 && return
+  tail -n 20 "$log" >&2
+  return 1
 }
 
 # Does the package list, as it stands, offer this package?
