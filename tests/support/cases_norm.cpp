@@ -1,0 +1,83 @@
+#include "fovea/ops/norm.h"
+#include "tests/support/op_case.h"
+
+namespace fovea::test {
+namespace {
+
+/// Inputs of the forward ops: (x, gamma, beta, mean, var).
+std::vector<CaseInput> forward_inputs(const Shape& x) {
+  const Shape channels{x.c()};
+  return {{x}, {channels, uniform(0.5, 2)}, {channels}, {channels}, {channels, uniform(0.5, 2)}};
+}
+
+/// Inputs of the backward ops: (dy, x, gamma, mean, var).
+std::vector<CaseInput> backward_inputs(const Shape& x) {
+  const Shape channels{x.c()};
+  return {{x}, {x}, {channels, uniform(0.5, 2)}, {channels}, {channels, uniform(0.5, 2)}};
+}
+
+void add_plain(const std::string& label, const Shape& x, std::vector<OpCase>& cases) {
+  cases.push_back(OpCase(label, ops::BatchNorm{}, forward_inputs(x)).differentiate({0, 1, 2}));
+  cases.push_back(OpCase(label, ops::BatchNormBackward{}, backward_inputs(x)));
+  cases.push_back(
+      OpCase(label, ops::BatchNormInference{}, forward_inputs(x)).differentiate({0, 1, 2}));
+  cases.push_back(OpCase(label, ops::BatchNormInferenceBackward{}, backward_inputs(x)));
+}
+
+void add_fused(const std::string& label, const Shape& x, Activation activation, bool residual,
+               std::vector<OpCase>& cases) {
+  ops::BatchNormAct forward;
+  forward.activation = activation;
+  forward.residual = residual;
+  std::vector<CaseInput> inputs = forward_inputs(x);
+  if (residual) inputs.push_back({x});
+  const OpCase op_case(label, forward, inputs);
+  const bool relu = activation.kind == Activation::Kind::relu;
+  cases.push_back(relu ? op_case : op_case.reference_may_decline());
+  if (residual) return;
+
+  ops::BatchNormActBackward backward;
+  backward.activation = activation;
+  inputs = backward_inputs(x);
+  inputs.insert(inputs.begin() + 1, {x, away_from_zero()});
+  const OpCase backward_case(label, backward, inputs);
+  cases.push_back(relu ? backward_case : backward_case.reference_may_decline());
+}
+
+void add_fold(const std::string& label, const Shape& w, bool bias, std::vector<OpCase>& cases) {
+  const Shape filters{w[0]};
+  std::vector<CaseInput> inputs = {
+      {w}, {filters, uniform(0.5, 2)}, {filters}, {filters}, {filters, uniform(0.5, 2)}};
+  if (bias) inputs.push_back({filters});
+  cases.push_back(OpCase(label, ops::FoldBatchNorm{}, inputs));
+}
+
+}  // namespace
+
+std::vector<OpCase> norm_cases() {
+  std::vector<OpCase> cases;
+  const std::vector<std::pair<std::string, Shape>> shapes = {
+      {"one_channel", {4, 3, 2, 1}}, {"odd", {2, 5, 3, 7}},   {"vectors", {13, 17}},
+      {"block", {2, 4, 4, 16}},      {"wide", {2, 3, 3, 67}}, {"resnet", {8, 16, 16, 32}}};
+  for (const auto& [label, x] : shapes) {
+    add_plain(label, x, cases);
+    add_fused(label + "_relu", x, {Activation::Kind::relu, 0}, false, cases);
+    add_fused(label + "_residual_relu", x, {Activation::Kind::relu, 0}, true, cases);
+  }
+  const Shape odd = {2, 5, 3, 7};
+  add_fused("gelu", odd, {Activation::Kind::gelu, 0}, false, cases);
+  add_fused("leaky_relu", odd, {Activation::Kind::leaky_relu, 0.2}, false, cases);
+  add_fused("residual", odd, {}, true, cases);
+
+  // A mean far from zero: statistics taken in one pass would lose their digits.
+  std::vector<CaseInput> far = forward_inputs({4, 6, 5, 3});
+  far[0].fill = uniform(999, 1001);
+  cases.push_back(OpCase("mean_far_from_zero", ops::BatchNorm{}, far).tolerance(1e-4));
+
+  add_fold("3x3", {7, 3, 3, 5}, false, cases);
+  add_fold("3x3_bias", {7, 3, 3, 5}, true, cases);
+  add_fold("1x1", {16, 1, 1, 8}, true, cases);
+  return cases;
+}
+
+}  // namespace fovea::test

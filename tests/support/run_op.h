@@ -1,0 +1,48 @@
+// Runs single ops through a plan, as a model would, but with every memory cell poisoned first.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "fovea/graph.h"
+#include "fovea/tensor.h"
+
+namespace fovea::test {
+
+struct RunOptions {
+  /// The candidate to force; empty: whichever accepts first.
+  std::string candidate;
+  int threads = 1;
+  /// Put floating inputs into the arena, where a kernel may overwrite those that its lowering's
+  /// in_place names.
+  bool inputs_in_arena = false;
+  /// Run the parts of a fused op instead of the op.
+  bool expand = false;
+};
+
+/// The op's outputs and then, for an op with effects, its overwritten inputs, all on the host.
+std::vector<Tensor> run_op(const OpPtr& op, std::span<const Tensor> inputs,
+                           const RunOptions& options);
+
+/// What the CPU's reference makes of it: for a fused op that of its parts, else the candidate
+/// "reference".
+std::vector<Tensor> run_reference(const OpPtr& op, std::span<const Tensor> inputs);
+
+/// Whether the op is a fusion of others.
+bool is_fused(const OpPtr& op, std::span<const Tensor> inputs);
+
+/// Why a candidate of the CPU declines these inputs; nothing when it accepts.
+std::optional<std::string> decline_reason(const OpPtr& op, std::span<const Tensor> inputs,
+                                          const std::string& candidate);
+
+/// The names of the CPU's candidates for an op, in order.
+std::vector<std::string> candidates_of(std::string_view op);
+
+/// |a - b| / |b| over all elements, in f64; |a - b| where b is all zero; infinity when a value is
+/// NaN in one alone.
+double relative_error(const Tensor& a, const Tensor& b);
+
+}  // namespace fovea::test
