@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <sstream>
 
 namespace fovea {
 namespace {
@@ -20,8 +21,12 @@ std::string own_folder() {
 
 bool disabled(const std::string& name) {
   const char* list = std::getenv("FOVEA_DISABLE_PLUGINS");
-  return list != nullptr &&
-         ("," + std::string(list) + ",").find("," + name + ",") != std::string::npos;
+  if (list == nullptr) return false;
+  std::istringstream names(list);
+  for (std::string item; std::getline(names, item, ',');) {
+    if (item == name) return true;
+  }
+  return false;
 }
 
 }  // namespace
