@@ -99,7 +99,8 @@ class LayerBase : public Layer {
 class FOVEA_API AnyLayer {
  public:
   AnyLayer(const Layer& layer) : layer_(layer.clone()) {}  // NOLINT(google-explicit-constructor)
-  const std::shared_ptr<const Layer>& pointer() const { return layer_; }
+  const Layer& operator*() const { return *layer_; }
+  const Layer* operator->() const { return layer_.get(); }
 
  private:
   std::shared_ptr<const Layer> layer_;

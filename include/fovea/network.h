@@ -17,8 +17,6 @@
 
 namespace fovea {
 
-class Sequential;
-
 /// What a network reads. `shape` is one sample's, without the batch axis.
 struct InputSpec {
   std::string name = "input_layer";
@@ -49,6 +47,22 @@ struct LayerRecord {
   std::int64_t parameter_count() const;
 };
 
+/// A chain of layers, each reading the one before:
+///
+///   Sequential{Input({28, 28, 1}), Conv2D(32, 3, {.activation = "relu"}), Flatten(), Dense(10)}
+class FOVEA_API Sequential {
+ public:
+  Sequential(std::initializer_list<AnyLayer> layers = {}) : layers_(layers) {}
+  Sequential& add(const Layer& layer) {
+    layers_.emplace_back(layer);
+    return *this;
+  }
+  const std::vector<AnyLayer>& layers() const { return layers_; }
+
+ private:
+  std::vector<AnyLayer> layers_;
+};
+
 /// An immutable description that knows neither batch size, mode nor device: batch norm and dropout
 /// are always built as such, and a pass specializes them for inference. Copies share everything.
 class FOVEA_API Network {
@@ -77,8 +91,11 @@ class FOVEA_API Network {
   Network(const std::vector<Symbol>& inputs, const std::vector<Output>& outputs,
           std::string name = "functional");
 
-  /// A sequential network that starts with an Input.
-  Network(const Sequential& layers);  // NOLINT(google-explicit-constructor)
+  /// A chain of layers that starts with an Input, or is given its input here. Throws
+  /// invalid_argument for a missing, misplaced or second Input.
+  Network(const Sequential& layers,  // NOLINT(google-explicit-constructor)
+          std::string name = "sequential");
+  Network(const Sequential& layers, const InputSpec& input, std::string name = "sequential");
 
   /// A function over a Builder, with one input and one output, "output".
   Network(InputSpec input, std::function<Value(Builder&, Value)> function,
@@ -115,30 +132,6 @@ class FOVEA_API Network {
   explicit Network(std::shared_ptr<const Description> description);
 
   std::shared_ptr<const Description> description_;
-};
-
-/// A chain of layers, each reading the one before:
-///
-///   Sequential{Input({28, 28, 1}), Conv2D(32, 3, {.activation = "relu"}), Flatten(), Dense(10)}
-class FOVEA_API Sequential {
- public:
-  Sequential(std::initializer_list<AnyLayer> layers = {}) : layers_(layers) {}
-  Sequential(std::string name, std::initializer_list<AnyLayer> layers)
-      : name_(std::move(name)), layers_(layers) {}
-
-  Sequential& add(const Layer& layer) {
-    layers_.emplace_back(layer);
-    return *this;
-  }
-
-  /// The network of a chain that starts with an Input, or that is given its input here. Throws
-  /// invalid_argument for an empty chain, and for a missing, misplaced or second Input.
-  Network network() const;
-  Network network(const InputSpec& input) const;
-
- private:
-  std::string name_ = "sequential";
-  std::vector<AnyLayer> layers_;
 };
 
 }  // namespace fovea
