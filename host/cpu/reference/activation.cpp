@@ -10,13 +10,6 @@
 namespace fovea::cpu {
 namespace {
 
-/// 1 / (1 + e^-x), without overflow for any x.
-template <class T>
-T sigmoid(T x) {
-  const T small = std::exp(-std::abs(x));
-  return (x < 0 ? small : T{1}) / (1 + small);
-}
-
 /// The standard normal distribution function; erfc keeps its digits far to the left.
 template <class T>
 T normal_cdf(T x) {
@@ -94,21 +87,12 @@ void activate_backward(const ops::ActivateBackward& op, const KernelContext& con
   }
 }
 
-/// Calls body(offset of the row's first element) for all rows of the last axis.
-template <class Body>
-void for_each_row(int threads, const Shape& shape, const Body& body) {
-  const std::int64_t columns = shape.c();
-  constexpr std::int64_t kOperations = 8;  // for one element, exp and all
-  parallel_for(threads, shape.numel() / columns, grain_of(kOperations * columns),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t row = begin; row < end; ++row) body(row * columns);
-               });
-}
-
 template <class T>
 void softmax(const ops::Softmax&, const KernelContext& context) {
   const std::int64_t columns = context.input_shape(0).c();
-  for_each_row(context.threads(), context.input_shape(0), [&](std::int64_t offset) {
+  const std::int64_t rows = context.input_shape(0).numel() / columns;
+  for_each_row(context.threads(), rows, columns, [&](std::int64_t row) {
+    const std::int64_t offset = row * columns;
     const T* x = context.input<T>(0) + offset;
     T* y = context.output<T>(0) + offset;
     const T largest = *std::max_element(x, x + columns);
@@ -125,7 +109,9 @@ void softmax(const ops::Softmax&, const KernelContext& context) {
 template <class T>
 void softmax_backward(const ops::SoftmaxBackward&, const KernelContext& context) {
   const std::int64_t columns = context.input_shape(0).c();
-  for_each_row(context.threads(), context.input_shape(0), [&](std::int64_t offset) {
+  const std::int64_t rows = context.input_shape(0).numel() / columns;
+  for_each_row(context.threads(), rows, columns, [&](std::int64_t row) {
+    const std::int64_t offset = row * columns;
     const T* dy = context.input<T>(0) + offset;
     const T* y = context.input<T>(1) + offset;
     T* dx = context.output<T>(0) + offset;

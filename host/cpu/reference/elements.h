@@ -1,8 +1,9 @@
-// Loops over single elements: elementwise maps and sums. Both give the same bits whatever the
-// number of threads; sums because they add up fixed chunks, each in a fixed order.
+// Loops over elements and rows, and sums. All give the same bits whatever the number of threads;
+// sums because they add up fixed chunks, each in a fixed order.
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 
@@ -20,6 +21,17 @@ void for_each_element(int threads, std::int64_t count, const Body& body) {
 #pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) independent(i);
   });
+}
+
+/// Calls body(row) for all rows in [0, rows), each so many elements of costlier work, such as an
+/// exp.
+template <class Body>
+void for_each_row(int threads, std::int64_t rows, std::int64_t row_elements, const Body& body) {
+  constexpr std::int64_t kElementOperations = 8;
+  parallel_for(threads, rows, grain_of(kElementOperations * row_elements),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t row = begin; row < end; ++row) body(row);
+               });
 }
 
 /// The sum of term(i) over [begin, end) in double, in an order that vector units can follow: eight
@@ -62,6 +74,13 @@ double sum_chunks(const KernelContext& context, std::int64_t count, const Term& 
                  }
                });
   return std::accumulate(partial, partial + chunks, 0.0);
+}
+
+/// 1 / (1 + e^-x), without overflow for any x.
+template <class T>
+T sigmoid(T x) {
+  const T small = std::exp(-std::abs(x));
+  return (x < 0 ? small : T{1}) / (1 + small);
 }
 
 }  // namespace fovea::cpu
