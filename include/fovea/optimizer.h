@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "fovea/graph.h"
@@ -18,7 +19,9 @@ namespace fovea {
 ///   Schedule::cosine(0.1, 10 * steps_per_epoch).warm_up(500)
 class FOVEA_API Schedule {
  public:
-  Schedule(double rate) : rate_(rate) {}  // NOLINT(google-explicit-constructor)
+  /// Here and below: throws invalid_argument for rates that are negative or not finite, and for
+  /// numbers of steps below 1 (of warm_up: below 0, where 0 means none).
+  Schedule(double rate);  // NOLINT(google-explicit-constructor)
 
   static Schedule constant(double rate) { return Schedule(rate); }
   /// rate * factor^floor(step / every).
@@ -30,6 +33,7 @@ class FOVEA_API Schedule {
   /// The same schedule, its first `steps` multiplied by (step + 1) / steps.
   Schedule warm_up(std::int64_t steps) const;
 
+  /// `step` counts the updates made so far, from 0.
   double at(std::int64_t step) const;
   Json to_json() const;
   /// Throws parse for what is not a schedule.
@@ -37,16 +41,16 @@ class FOVEA_API Schedule {
 
  private:
   enum class Kind { constant, step, cosine, linear };
-  friend struct EnumNames<Kind>;
 
   Kind kind_ = Kind::constant;
   double rate_;
-  std::int64_t steps_ = 0;
-  double factor_or_end_ = 0;
-  std::int64_t warm_up_steps_ = 0;
+  std::int64_t steps_ = 1;          // until the end, or between two drops
+  double end_ = 0;                  // of cosine and linear
+  double factor_ = 1;               // of step
+  std::int64_t warm_up_steps_ = 0;  // 0: none
 };
 
-/// What every optimizer has. Zero means "not used".
+/// What every optimizer has. Zero means "not used"; at most one of the three ways to clip is.
 struct OptimizerOptions {
   double weight_decay = 0;      ///< decoupled: w -= rate * weight_decay * w
   double clip_value = 0;        ///< bounds each element of a gradient
@@ -73,8 +77,8 @@ struct UpdateScalars {
 /// "optimizer.<slot>.<parameter path>" and are saved with the model.
 class FOVEA_API Optimizer {
  public:
-  explicit Optimizer(Schedule learning_rate, const OptimizerOptions& options = {})
-      : learning_rate_(std::move(learning_rate)), options_(options) {}
+  /// Throws invalid_argument for options that are negative, not finite, or clip in two ways.
+  explicit Optimizer(Schedule learning_rate, const OptimizerOptions& options = {});
   virtual ~Optimizer();
 
   /// "adam" and so on.
@@ -86,7 +90,7 @@ class FOVEA_API Optimizer {
   virtual Json to_json() const;
 
   const Schedule& learning_rate() const { return learning_rate_; }
-  void set_learning_rate(Schedule schedule) { learning_rate_ = std::move(schedule); }
+  void set_learning_rate(const Schedule& schedule) { learning_rate_ = schedule; }
   const OptimizerOptions& options() const { return options_; }
 
  protected:
@@ -98,7 +102,8 @@ class FOVEA_API Optimizer {
   OptimizerOptions options_;
 };
 
-/// w -= rate g, with momentum v = momentum v - rate g; w += v. Nesterov looks ahead.
+/// w -= rate g, with momentum v = momentum v - rate g; w += v. Nesterov looks ahead. Throws
+/// invalid_argument unless momentum is in [0, 1), and above 0 for Nesterov.
 class FOVEA_API Sgd final : public Optimizer {
  public:
   explicit Sgd(Schedule learning_rate = 0.01, double momentum = 0, bool nesterov = false,
@@ -114,7 +119,8 @@ class FOVEA_API Sgd final : public Optimizer {
   bool nesterov_;
 };
 
-/// Source: Kingma, Ba 2015; the defaults are Keras's.
+/// Source: Kingma, Ba 2015; the defaults are Keras's. Throws invalid_argument unless both betas are
+/// in [0, 1) and epsilon is above 0.
 class FOVEA_API Adam : public Optimizer {
  public:
   explicit Adam(Schedule learning_rate = 0.001, double beta1 = 0.9, double beta2 = 0.999,
@@ -131,21 +137,22 @@ class FOVEA_API Adam : public Optimizer {
   double epsilon_;
 };
 
-/// Adam with decoupled weight decay, 0.004 unless the options say otherwise, as Keras.
-/// Source: Loshchilov, Hutter 2019.
+/// Adam with decoupled weight decay, by default Keras's. Throws invalid_argument, besides as Adam,
+/// for a weight decay in the options, too. Source: Loshchilov, Hutter 2019.
 class FOVEA_API AdamW final : public Adam {
  public:
   explicit AdamW(Schedule learning_rate = 0.001, double weight_decay = 0.004, double beta1 = 0.9,
-                 double beta2 = 0.999, double epsilon = 1e-7, OptimizerOptions options = {});
+                 double beta2 = 0.999, double epsilon = 1e-7, const OptimizerOptions& options = {});
   std::string_view name() const override { return "adamw"; }
   std::shared_ptr<const Optimizer> clone() const override;
 };
 
-/// An optimizer by name with its defaults ("sgd", "momentum", "nesterov", "adam", "adamw"), at this
-/// rate where one is given (> 0). Throws invalid_argument for an unknown name, listing the valid
-/// ones.
+/// An optimizer by name with its defaults: "sgd", "momentum" and "nesterov" (both sgd with momentum
+/// 0.9), "adam", "adamw". Throws invalid_argument for an unknown name, listing the valid ones.
+FOVEA_API std::shared_ptr<const Optimizer> make_optimizer(const std::string& name);
+/// As before, at this rate.
 FOVEA_API std::shared_ptr<const Optimizer> make_optimizer(const std::string& name,
-                                                          double learning_rate = 0);
+                                                          const Schedule& learning_rate);
 FOVEA_API std::vector<std::string> optimizer_names();
 /// The inverse of to_json, for the library's own optimizers. Throws parse.
 FOVEA_API std::shared_ptr<const Optimizer> optimizer_from_json(const Json& json);

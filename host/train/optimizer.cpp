@@ -1,0 +1,238 @@
+// Optimizers: each appends one update op over all parameters, with its state beside them.
+#include "fovea/optimizer.h"
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "fovea/names.h"
+#include "fovea/ops/update.h"
+
+namespace fovea {
+namespace {
+
+void require_option(double value, const char* name) {
+  FOVEA_REQUIRE(std::isfinite(value) && value >= 0, invalid_argument, "an optimizer's ", name,
+                " is a finite number >= 0, not ", value);
+}
+
+void require_fraction(double value, const char* name) {
+  FOVEA_REQUIRE(value >= 0 && value < 1, invalid_argument, "an optimizer's ", name,
+                " is in [0, 1), not ", value);
+}
+
+/// The update op's inputs: the scalars, then every parameter, its gradient and its state of each
+/// slot.
+std::vector<Value> update_inputs(Builder& b, const std::vector<UpdateTarget>& targets,
+                                 const UpdateScalars& scalars,
+                                 std::initializer_list<const char*> slots) {
+  std::vector<Value> inputs = {scalars.finite, scalars.sum_squares, scalars.rate, scalars.applied};
+  for (const UpdateTarget& target : targets) {
+    inputs.push_back(target.parameter);
+    inputs.push_back(target.gradient);
+    for (const char* slot : slots) {
+      const std::string path = std::string("optimizer.") + slot + "." + target.path;
+      inputs.push_back(b.global_state(path, b.type(target.parameter), 0));
+    }
+  }
+  return inputs;
+}
+
+/// Adds `op` with the options that every optimizer has.
+template <class UpdateOp>
+void add_update(Builder& b, UpdateOp op, const OptimizerOptions& options,
+                std::vector<Value> inputs) {
+  op.weight_decay = options.weight_decay;
+  op.clip_value = options.clip_value;
+  op.clip_norm = options.clip_norm;
+  op.global_clip_norm = options.global_clip_norm;
+  b.add(std::make_shared<const UpdateOp>(op), std::move(inputs));
+}
+
+OptimizerOptions options_from_json(const Json& json) {
+  OptimizerOptions options;
+  options.weight_decay = json.at("weight_decay").as_double();
+  options.clip_value = json.at("clip_value").as_double();
+  options.clip_norm = json.at("clip_norm").as_double();
+  options.global_clip_norm = json.at("global_clip_norm").as_double();
+  return options;
+}
+
+/// AdamW's weight decay is an argument of its own.
+OptimizerOptions with_weight_decay(OptimizerOptions options, double weight_decay) {
+  FOVEA_REQUIRE(options.weight_decay == 0, invalid_argument,
+                "adamw takes its weight decay as an argument, not in its options");
+  options.weight_decay = weight_decay;
+  return options;
+}
+
+}  // namespace
+
+// ---- What all share ----
+
+Optimizer::Optimizer(Schedule learning_rate, const OptimizerOptions& options)
+    : learning_rate_(std::move(learning_rate)), options_(options) {
+  require_option(options.weight_decay, "weight_decay");
+  require_option(options.clip_value, "clip_value");
+  require_option(options.clip_norm, "clip_norm");
+  require_option(options.global_clip_norm, "global_clip_norm");
+  const int clips = (options.clip_value > 0 ? 1 : 0) + (options.clip_norm > 0 ? 1 : 0) +
+                    (options.global_clip_norm > 0 ? 1 : 0);
+  FOVEA_REQUIRE(clips <= 1, invalid_argument,
+                "choose one of clip_value, clip_norm and global_clip_norm, not ", clips);
+}
+
+Optimizer::~Optimizer() = default;
+
+Json Optimizer::to_json() const {
+  Json json = Json::object();
+  json.set("name", name());
+  json.set("learning_rate", learning_rate_.to_json());
+  json.set("weight_decay", options_.weight_decay);
+  json.set("clip_value", options_.clip_value);
+  json.set("clip_norm", options_.clip_norm);
+  json.set("global_clip_norm", options_.global_clip_norm);
+  return json;
+}
+
+// ---- SGD ----
+
+Sgd::Sgd(Schedule learning_rate, double momentum, bool nesterov, const OptimizerOptions& options)
+    : Optimizer(std::move(learning_rate), options), momentum_(momentum), nesterov_(nesterov) {
+  require_fraction(momentum, "momentum");
+  FOVEA_REQUIRE(!nesterov || momentum > 0, invalid_argument,
+                "sgd with nesterov needs a momentum above 0, such as 0.9");
+}
+
+std::shared_ptr<const Optimizer> Sgd::clone() const { return std::make_shared<const Sgd>(*this); }
+
+void Sgd::append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                        const UpdateScalars& scalars) const {
+  ops::SgdUpdate op;
+  op.momentum = momentum_;
+  op.nesterov = nesterov_;
+  op.parameters = static_cast<std::int64_t>(targets.size());
+  std::vector<Value> inputs = momentum_ > 0 ? update_inputs(b, targets, scalars, {"momentum"})
+                                            : update_inputs(b, targets, scalars, {});
+  add_update(b, op, options(), std::move(inputs));
+}
+
+Json Sgd::to_json() const {
+  Json json = Optimizer::to_json();
+  json.set("momentum", momentum_);
+  json.set("nesterov", nesterov_);
+  return json;
+}
+
+// ---- Adam ----
+
+Adam::Adam(Schedule learning_rate, double beta1, double beta2, double epsilon,
+           const OptimizerOptions& options)
+    : Optimizer(std::move(learning_rate), options),
+      beta1_(beta1),
+      beta2_(beta2),
+      epsilon_(epsilon) {
+  require_fraction(beta1, "beta1");
+  require_fraction(beta2, "beta2");
+  FOVEA_REQUIRE(std::isfinite(epsilon) && epsilon > 0, invalid_argument,
+                "an optimizer's epsilon is a finite number > 0, not ", epsilon);
+}
+
+std::shared_ptr<const Optimizer> Adam::clone() const { return std::make_shared<const Adam>(*this); }
+
+void Adam::append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                         const UpdateScalars& scalars) const {
+  ops::AdamUpdate op;
+  op.beta1 = beta1_;
+  op.beta2 = beta2_;
+  op.epsilon = epsilon_;
+  op.parameters = static_cast<std::int64_t>(targets.size());
+  add_update(b, op, options(), update_inputs(b, targets, scalars, {"m", "v"}));
+}
+
+Json Adam::to_json() const {
+  Json json = Optimizer::to_json();
+  json.set("beta1", beta1_);
+  json.set("beta2", beta2_);
+  json.set("epsilon", epsilon_);
+  return json;
+}
+
+AdamW::AdamW(Schedule learning_rate, double weight_decay, double beta1, double beta2,
+             double epsilon, const OptimizerOptions& options)
+    : Adam(std::move(learning_rate), beta1, beta2, epsilon,
+           with_weight_decay(options, weight_decay)) {}
+
+std::shared_ptr<const Optimizer> AdamW::clone() const {
+  return std::make_shared<const AdamW>(*this);
+}
+
+// ---- By name: a new optimizer is one line here ----
+
+namespace {
+
+using Pointer = std::shared_ptr<const Optimizer>;
+
+struct Entry {
+  const char* name;
+  double learning_rate;  ///< unless another is given
+  Pointer (*make)(const Schedule& learning_rate);
+};
+
+constexpr std::array kOptimizers = {
+    Entry{"sgd", 0.01, [](const Schedule& rate) { return Sgd(rate).clone(); }},
+    Entry{"momentum", 0.01, [](const Schedule& rate) { return Sgd(rate, 0.9).clone(); }},
+    Entry{"nesterov", 0.01, [](const Schedule& rate) { return Sgd(rate, 0.9, true).clone(); }},
+    Entry{"adam", 0.001, [](const Schedule& rate) { return Adam(rate).clone(); }},
+    Entry{"adamw", 0.001, [](const Schedule& rate) { return AdamW(rate).clone(); }},
+};
+
+const Entry& find_optimizer(const std::string& name) {
+  for (const Entry& entry : kOptimizers) {
+    if (name == entry.name) return entry;
+  }
+  fail_unknown("optimizer", name, optimizer_names());
+}
+
+}  // namespace
+
+std::shared_ptr<const Optimizer> make_optimizer(const std::string& name) {
+  const Entry& entry = find_optimizer(name);
+  return entry.make(entry.learning_rate);
+}
+
+std::shared_ptr<const Optimizer> make_optimizer(const std::string& name,
+                                                const Schedule& learning_rate) {
+  return find_optimizer(name).make(learning_rate);
+}
+
+std::vector<std::string> optimizer_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : kOptimizers) names.emplace_back(entry.name);
+  return names;
+}
+
+std::shared_ptr<const Optimizer> optimizer_from_json(const Json& json) {
+  const auto number = [&json](const char* key) { return json.at(key).as_double(); };
+  try {
+    const std::string& name = json.at("name").as_string();
+    const Schedule rate = Schedule::from_json(json.at("learning_rate"));
+    OptimizerOptions options = options_from_json(json);
+    if (name == "sgd") {
+      return Sgd(rate, number("momentum"), json.at("nesterov").as_bool(), options).clone();
+    }
+    if (name == "adam") {
+      return Adam(rate, number("beta1"), number("beta2"), number("epsilon"), options).clone();
+    }
+    if (name == "adamw") {
+      const double weight_decay = std::exchange(options.weight_decay, 0);
+      return AdamW(rate, weight_decay, number("beta1"), number("beta2"), number("epsilon"), options)
+          .clone();
+    }
+    fail(ErrorCode::parse, "unknown optimizer '", name, "'");
+  } catch (const Error& error) {
+    fail(ErrorCode::parse, "not an optimizer's description: ", error.what());
+  }
+}
+
+}  // namespace fovea
