@@ -30,16 +30,13 @@ function(fovea_compiler_options target)
   endif()
 endfunction()
 
-# One program for each .cpp of the current folder, linked to the library as a user would.
-function(fovea_add_programs)
-  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
-  foreach(source ${sources})
-    get_filename_component(name ${source} NAME_WE)
-    add_executable(${name} ${source})
-    fovea_compiler_options(${name})
-    target_link_libraries(${name} PRIVATE fovea::fovea)
-    fovea_needs_plugins(${name})
-  endforeach()
+# A program of one source file, named after it and linked to the library as a user would.
+function(fovea_add_program source)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  fovea_compiler_options(${name})
+  target_link_libraries(${name} PRIVATE fovea::fovea)
+  fovea_needs_plugins(${name})
 endfunction()
 
 # Building `target` also builds the plug-ins, which nothing links to: they are opened at run time.
