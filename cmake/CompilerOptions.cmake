@@ -10,7 +10,9 @@ endif()
 # one binary runs everywhere, and the fast path chooses its instructions at run time.
 function(fovea_compiler_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion
-    $<$<BOOL:${FOVEA_WARNINGS_AS_ERRORS}>:-Werror>)
+    $<$<BOOL:${FOVEA_WARNINGS_AS_ERRORS}>:-Werror>
+    # GCC 12 sees overlapping copies in std::string's operator+ (GCC bug 105651).
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
   # Results must not depend on whether a compiler chooses to fuse a multiplication and an addition.
   target_compile_options(${target} PRIVATE -ffp-contract=off)
   # Nobody reads errno after a square root; keeping it would keep loops from being vectorised.
