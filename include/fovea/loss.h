@@ -37,14 +37,18 @@ struct Loss {
   }
 };
 
-/// Appends the loss of each sample, (N,). Throws invalid_argument for an unknown name (listing the
-/// valid ones), shape_mismatch when prediction and target do not fit, with what the loss wants.
+/// Appends the loss of each sample, (N,). Targets may be u8 or of another floating type than the
+/// predictions, and lack or have a last axis of size 1; binary_crossentropy also takes labels 0 and
+/// 1, i32 (N,). Throws invalid_argument for an unknown name (listing the valid ones) or options
+/// that make no sense, shape_mismatch when prediction and target do not fit, with what the loss
+/// wants.
 FOVEA_API Value append_loss(Builder& b, const Loss& loss, Value prediction, Value target);
 
-/// Appends a metric's value of each sample, (N,): accuracy (against labels, one-hot targets, or
-/// p > 0.5 for a single output), mse, mae. Throws as append_loss.
-FOVEA_API Value append_metric(Builder& b, const std::string& metric, Value prediction,
-                              Value target);
+/// Appends a metric's value of each sample, (N,): accuracy (against labels or one-hot targets; of a
+/// single output, p > 0.5 or logit > 0), mean_squared_error or mse, mean_absolute_error or mae.
+/// Throws as append_loss.
+FOVEA_API Value append_metric(Builder& b, const std::string& metric, Value prediction, Value target,
+                              bool from_logits = false);
 
 /// The type of the targets that a loss wants for predictions of this type.
 FOVEA_API ValueType target_type(const Loss& loss, const ValueType& prediction);
