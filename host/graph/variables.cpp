@@ -11,28 +11,39 @@ std::size_t align_up(std::size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-struct Missing {
-  const Node* node;
-  ValueType type;
-  bool parameter;
-};
-
-Tensor first_values(const Missing& missing, std::uint64_t seed) {
-  if (missing.parameter) {
-    const auto& op = static_cast<const ops::Parameter&>(*missing.node->op);
-    Tensor values(missing.type.shape, missing.type.dtype);
-    initialize(values, op.initializer, seed, missing.node->path);
+Tensor first_values(const Node& node, const ValueType& type, std::uint64_t seed) {
+  if (node.op->name() == ops::Parameter::kName) {
+    Tensor values(type.shape, type.dtype);
+    const auto& op = static_cast<const ops::Parameter&>(*node.op);
+    initialize(values, op.initializer, seed, node.path);
     return values;
   }
-  const auto& op = static_cast<const ops::State&>(*missing.node->op);
-  return Tensor::full(missing.type.shape, op.initial_value, missing.type.dtype);
+  return Tensor::full(type.shape, static_cast<const ops::State&>(*node.op).initial_value,
+                      type.dtype);
 }
 
 }  // namespace
 
-void Variables::create_missing(const Graph& graph, std::uint64_t seed) {
-  std::vector<Missing> missing;
+void Variables::allocate(std::vector<Entry> entries) {
   std::size_t bytes = 0;
+  for (const Entry& entry : entries)
+    bytes += align_up(static_cast<std::size_t>(entry.type.bytes()));
+  std::shared_ptr<void> buffer(device_->allocate(bytes),
+                               [device = device_](void* memory) { device->release(memory); });
+  char* next = static_cast<char*>(buffer.get());
+  for (Entry& entry : entries) {
+    entry.data = next;
+    next += align_up(static_cast<std::size_t>(entry.type.bytes()));
+    index_.emplace(entry.path, entries_.size());
+    entries_.push_back(std::move(entry));
+  }
+  buffers_.push_back(std::move(buffer));
+  bytes_ += static_cast<std::int64_t>(bytes);
+}
+
+void Variables::create_missing(const Graph& graph, std::uint64_t seed) {
+  std::vector<Entry> missing;
+  std::vector<const Node*> nodes;
   for (const Node& node : graph.nodes()) {
     const bool parameter = node.op->name() == ops::Parameter::kName;
     if (!parameter && node.op->name() != ops::State::kName) continue;
@@ -42,21 +53,19 @@ void Variables::create_missing(const Graph& graph, std::uint64_t seed) {
                     to_string(at(node.path).type), ", but the graph wants ", to_string(type));
       continue;
     }
-    missing.push_back({&node, type, parameter});
-    bytes += align_up(static_cast<std::size_t>(type.bytes()));
+    missing.push_back({node.path, type, nullptr, parameter});
+    nodes.push_back(&node);
   }
   if (missing.empty()) return;
-  std::shared_ptr<void> buffer(device_->allocate(bytes),
-                               [device = device_](void* memory) { device->release(memory); });
-  char* next = static_cast<char*>(buffer.get());
-  for (const Missing& item : missing) {
-    index_.emplace(item.node->path, entries_.size());
-    entries_.push_back({item.node->path, item.type, next, item.parameter});
-    next += align_up(static_cast<std::size_t>(item.type.bytes()));
-    write(item.node->path, first_values(item, seed));
+  allocate(std::move(missing));
+  for (const Node* node : nodes) {
+    write(node->path, first_values(*node, graph.type(node->outputs.front()), seed));
   }
-  buffers_.push_back(std::move(buffer));
-  bytes_ += static_cast<std::int64_t>(bytes);
+}
+
+void Variables::set(const std::string& path, const Tensor& values) {
+  if (!contains(path)) allocate({{path, {values.shape(), values.dtype()}, nullptr, false}});
+  write(path, values);
 }
 
 const Variables::Entry& Variables::at(const std::string& path) const {

@@ -42,6 +42,9 @@ class FOVEA_INTERNAL Variables {
   Tensor read(const std::string& path) const;
   /// Replaces the values; throws shape_mismatch unless shape and type agree.
   void write(const std::string& path, const Tensor& values);
+  /// As `write`; makes the variable, as state, where it does not exist yet (a graph that names it
+  /// later finds it).
+  void set(const std::string& path, const Tensor& values);
   /// One number into an i64, f32 or f64 scalar.
   void write_scalar(const std::string& path, double value);
   void write_integer(const std::string& path, std::int64_t value);
@@ -52,6 +55,9 @@ class FOVEA_INTERNAL Variables {
   std::int64_t bytes() const { return bytes_; }
 
  private:
+  /// New entries in one new buffer, their contents not set.
+  void allocate(std::vector<Entry> entries);
+
   std::shared_ptr<Device> device_;
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t> index_;

@@ -143,7 +143,7 @@ std::string ProgressBar::line(const Logs& logs, double seconds, std::size_t colu
   return text;
 }
 
-void ProgressBar::step(std::int64_t step, const Logs& logs) {
+void ProgressBar::step(std::int64_t step, const std::function<Logs()>& averages) {
   if (options_.verbose == 0) return;
   done_ = step + 1;
   last_step_ = options_.now();
@@ -152,7 +152,8 @@ void ProgressBar::step(std::int64_t step, const Logs& logs) {
   next_redraw_ = last_step_ + kRedrawInterval;
   const double remaining = seconds_per_step() * static_cast<double>(steps_ - done_);
   const auto columns = static_cast<std::size_t>(std::max(options_.columns - 1, 1));
-  out_ << '\r' << line(logs, remaining, columns) << "\033[K" << std::flush;  // erases what follows
+  out_ << '\r' << line(averages(), remaining, columns) << "\033[K"
+       << std::flush;  // erases what follows
   line_open_ = true;
 }
 

@@ -39,8 +39,12 @@ class FOVEA_INTERNAL ProgressBar {
   void begin_epoch(int epoch, int epochs, std::int64_t steps, std::int64_t first_step = 0);
   /// The same bar without a heading, for evaluate().
   void begin_evaluation(std::int64_t steps);
-  /// After step `step` (from 0) with the averages so far.
-  void step(std::int64_t step, const Logs& logs);
+  /// After step `step` (from 0); `averages` gives the averages so far, and is asked only when the
+  /// bar is redrawn.
+  void step(std::int64_t step, const std::function<Logs()>& averages);
+  void step(std::int64_t step, const Logs& logs) {
+    this->step(step, [&logs] { return logs; });
+  }
   /// Writes the final line, with the epoch's aggregates.
   void end_epoch(const Logs& logs);
 

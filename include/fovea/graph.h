@@ -39,6 +39,7 @@ class FOVEA_API Graph {
 
   /// Values that the outside reads after a run.
   void mark_output(std::string name, Value value);
+  void clear_outputs() { outputs_.clear(); }
   const std::vector<std::pair<std::string, Value>>& outputs() const { return outputs_; }
 
   /// One line per node, for people.

@@ -142,8 +142,8 @@ class FOVEA_API Model {
     std::int64_t naive_bytes = 0;
   };
   MemoryReport training_memory(std::int64_t batch_size);
-  /// Time of every kernel of a training step on made-up data; does change the weights' state no
-  /// more than a step does. One line per step: milliseconds, path, op, candidate.
+  /// Median time of every kernel of a training step on zeros as data, one line each: milliseconds,
+  /// path, op, candidate. Weights and all other state are put back afterwards.
   std::string profile_training_step(std::int64_t batch_size, int repeats = 20);
 
   /// Network, weights, optimizer with its state, random state, class names, in one safetensors
@@ -161,8 +161,9 @@ class FOVEA_API Model {
   /// anything.
   std::string resume(const std::string& path);
 
- private:
   struct Impl;
+
+ private:
   std::unique_ptr<Impl> impl_;
 };
 

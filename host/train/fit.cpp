@@ -1,0 +1,373 @@
+// fit(), evaluate(), train_on_batch(): the loops around the steps.
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+
+#include "host/graph/step_state.h"
+#include "host/train/model_impl.h"
+#include "host/train/progress.h"
+
+namespace fovea {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Steps whose time is left out of samples_per_second.
+constexpr std::int64_t kWarmUpSteps = 10;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+Arrays slice(const Arrays& data, std::int64_t first, std::int64_t last) {
+  Arrays part;
+  for (const Tensor& input : data.inputs) part.inputs.push_back(input.slice(first, last));
+  for (const Tensor& target : data.targets) part.targets.push_back(target.slice(first, last));
+  return part;
+}
+
+}  // namespace
+
+// ---- One step ----
+
+void Model::Impl::refresh_rates() {
+  if (rate_table_start >= 0 && applied >= rate_table_start &&
+      applied < rate_table_start + kRateTableSize) {
+    return;
+  }
+  applied = variables->read_integer(step_state::kApplied);
+  rate_table_start = applied;
+  const Schedule& schedule = compiled->optimizer.pointer()->learning_rate();
+  Tensor table({kRateTableSize}, DType::f32);
+  for (std::int64_t i = 0; i < kRateTableSize; ++i) {
+    table.data<float>()[i] = static_cast<float>(schedule.at(rate_table_start + i));
+  }
+  variables->write(step_state::kRateTable, table);
+  variables->write_integer(step_state::kRateTableStart, rate_table_start);
+}
+
+Execution& Model::Impl::training_execution(StepMode mode, int accumulated) {
+  const auto matches = [&](const TrainingStep& step) {
+    if (step.mode != mode || step.accumulated != accumulated) return false;
+    std::size_t t = 0;
+    for (const std::vector<Tensor>* tensors : {&inputs_, &targets_}) {
+      for (const Tensor& tensor : *tensors) {
+        const ValueType& type = step.types[t++];
+        if (!(type.shape == tensor.shape()) || type.dtype != tensor.dtype()) return false;
+      }
+    }
+    return true;
+  };
+  const auto found = std::find_if(training_steps_.begin(), training_steps_.end(), matches);
+  if (found != training_steps_.end()) return *found->execution;
+  StepSpec step = spec(mode, inputs_, targets_);
+  step.accumulated = accumulated;
+  std::vector<ValueType> types = step.inputs;
+  types.insert(types.end(), step.targets.begin(), step.targets.end());
+  training_steps_.push_back({mode, accumulated, std::move(types), &execution(step)});
+  return *training_steps_.back().execution;
+}
+
+Execution& Model::Impl::run_training_step(const std::vector<Tensor>& inputs,
+                                          const std::vector<Tensor>& targets, StepMode mode,
+                                          int accumulated) {
+  prepare(inputs, targets, inputs_, targets_);
+  Execution& training = training_execution(mode, accumulated);
+  refresh_rates();
+  bind(training, network, inputs_, targets_);
+  training.run();
+  std::int32_t finite = 0;
+  training.copy_output(training.plan().outputs().size() - 1, &finite);
+  if (finite != 1) report_nonfinite(training);
+  if (mode == StepMode::train) ++applied;
+  return training;
+}
+
+void Model::Impl::report_nonfinite(Execution& training) {
+  // The step changed nothing but the counter of attempts: run it again and look at every value.
+  const std::int64_t attempted = variables->read_integer(step_state::kAttempted) - 1;
+  variables->write_integer(step_state::kAttempted, attempted);
+  const std::string culprit = training.find_nonfinite();
+  variables->write_integer(step_state::kAttempted, attempted);
+  fail(ErrorCode::numeric, "step ", attempted + 1,
+       " gave a loss or gradient that is not finite and was not applied; the first NaN or infinity "
+       "comes from ",
+       culprit.empty() ? "the sum of the squared gradients" : culprit,
+       "; look for NaN in the data, lower the learning rate or clip gradients");
+}
+
+void Model::Impl::clear_metrics(const std::string& phase) {
+  for (const std::string& metric : metric_columns(network, *compiled)) {
+    if (!variables->contains(metric_sum_path(phase, metric))) continue;
+    variables->write_scalar(metric_sum_path(phase, metric), 0);
+    variables->write_scalar(metric_count_path(phase, metric), 0);
+  }
+}
+
+Logs Model::Impl::read_metrics(const std::string& phase) const {
+  Logs logs;
+  for (const std::string& metric : metric_columns(network, *compiled)) {
+    const double sum = variables->read(metric_sum_path(phase, metric)).item();
+    const double count = variables->read(metric_count_path(phase, metric)).item();
+    logs.emplace_back(metric, count > 0 ? sum / count : 0);
+  }
+  return logs;
+}
+
+Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets) {
+  impl_->require_compiled("train_on_batch()");
+  check_arrays(impl_->network, {inputs, targets}, true);
+  const Execution& step = impl_->run_training_step(inputs, targets, StepMode::train, 1);
+  Logs logs;
+  const std::vector<Plan::Named>& outputs = step.plan().outputs();
+  for (std::size_t i = 0; i + 1 < outputs.size(); ++i) {
+    logs.emplace_back(outputs[i].name, step.output(i).item());
+  }
+  return logs;
+}
+
+// ---- Evaluation ----
+
+Logs Model::Impl::evaluate(const Arrays& data, std::int64_t batch_size) {
+  const std::int64_t rows = data.inputs.front().shape()[0];
+  bool cleared = false;
+  for (std::int64_t first = 0; first < rows; first += batch_size) {
+    const Arrays batch = slice(data, first, std::min(rows, first + batch_size));
+    std::vector<Tensor> x;
+    std::vector<Tensor> y;
+    prepare(batch.inputs, batch.targets, x, y);
+    Execution& step = execution(spec(StepMode::evaluate, x, y));  // makes the sums, if need be
+    if (!std::exchange(cleared, true)) clear_metrics("evaluate");
+    bind(step, network, x, y);
+    step.run();
+  }
+  return read_metrics("evaluate");
+}
+
+Logs Model::evaluate(const Arrays& data, EvaluateOptions options) {
+  impl_->require_compiled("evaluate()");
+  check_arrays(impl_->network, data, true);
+  FOVEA_REQUIRE(options.batch_size >= 1, invalid_argument, "the batch size is at least 1, not ",
+                options.batch_size);
+  FOVEA_REQUIRE(data.inputs.front().shape()[0] > 0, invalid_argument,
+                "there is nothing to evaluate");
+  return impl_->evaluate(data, options.batch_size);
+}
+
+Logs Model::evaluate(const Dataset& data, EvaluateOptions options) {
+  return evaluate(arrays_of(data), options);
+}
+
+// ---- fit ----
+
+namespace {
+
+/// One call of fit().
+class Fit {
+ public:
+  Fit(Model& model, Model::Impl& impl, const Arrays& data, const FitOptions& options)
+      : model_(model),
+        impl_(impl),
+        options_(options),
+        progress_(std::cout, ProgressOptions::for_stdout(options.verbose)) {
+    split(data);
+    BatchOptions batches;
+    batches.batch_size = options.batch_size;
+    batches.shuffle = options.shuffle;
+    batches.seed = impl.options.seed;
+    batches.augmentation = options.augmentation;
+    loader_ = std::make_unique<BatchLoader>(training_.inputs, training_.targets, batches);
+  }
+
+  History run() {
+    begin();
+    while (position().epoch < options_.epochs && !stopping()) {
+      run_epoch();
+    }
+    history_.stopped_early = impl_.stop_requested;
+    for (std::size_t e = 0; e < position().finished_epochs.size(); ++e) {
+      history_.epochs.push_back(static_cast<int>(e));
+      history_.logs.push_back(position().finished_epochs[e]);
+    }
+    history_.samples_per_second = median_rate();
+    for (const auto& callback : options_.callbacks) callback->on_train_end(model_);
+    return std::move(history_);
+  }
+
+ private:
+  TrainingPosition& position() { return impl_.position; }
+  bool interrupted() const { return options_.interrupt != nullptr && options_.interrupt->load(); }
+  bool stopping() const { return impl_.stop_requested; }
+  bool has_validation() const { return !validation_.inputs.empty(); }
+
+  void split(const Arrays& data) {
+    training_ = data;
+    if (options_.validation_data) {
+      validation_ = arrays_of(*options_.validation_data);
+      check_arrays(impl_.network, validation_, true);
+    } else if (options_.validation_split != 0) {
+      const std::int64_t rows = data.inputs.front().shape()[0];
+      const std::int64_t at = validation_split_at(rows, options_.validation_split);
+      training_ = slice(data, 0, at);
+      validation_ = slice(data, at, rows);
+    }
+  }
+
+  /// What must be the same for a resumed run to compute the same numbers.
+  Json fingerprint() const {
+    Json json = Json::object();
+    json.set("samples", loader_->size());
+    json.set("batch_size", options_.batch_size);
+    json.set("shuffle", options_.shuffle);
+    json.set("augmentation", options_.augmentation.str());
+    json.set("accumulate_steps", options_.accumulate_steps);
+    return json;
+  }
+
+  void begin() {
+    impl_.stop_requested = false;
+    if (position().resumed) {
+      position().resumed = false;
+      FOVEA_REQUIRE(position().fit == fingerprint(), invalid_argument,
+                    "this run cannot go on where the checkpoint was written: it trained with ",
+                    position().fit.to_string(), ", and this call of fit() says ",
+                    fingerprint().to_string());
+      for (const auto& callback : options_.callbacks) {
+        const Json* state = position().callbacks.find(callback->name());
+        if (state != nullptr) callback->restore(*state);
+      }
+    } else {
+      const std::int64_t data_epoch = position().data_epoch;
+      position() = TrainingPosition{};
+      position().data_epoch = data_epoch;
+      position().fit = fingerprint();
+    }
+    FitPlan plan;
+    plan.epochs = options_.epochs;
+    plan.initial_epoch = position().epoch;
+    plan.steps_per_epoch = loader_->batches_per_epoch();
+    plan.samples = loader_->size();
+    plan.validation_samples = has_validation() ? validation_.inputs.front().shape()[0] : 0;
+    for (const auto& callback : options_.callbacks) callback->on_train_begin(model_, plan);
+    last_save_ = Clock::now();
+  }
+
+  void run_epoch() {
+    for (const auto& callback : options_.callbacks) {
+      if (position().step == 0) callback->on_epoch_begin(model_, position().epoch);
+    }
+    progress_.begin_epoch(position().epoch, options_.epochs, loader_->batches_per_epoch(),
+                          position().step);
+    if (position().step == 0) impl_.clear_metrics("train");
+    loader_->start_epoch(position().data_epoch, position().step);
+    step_begin_ = Clock::now();
+    while (const Batch* batch = loader_->next()) {
+      run_step(*batch);
+      if (stopping()) return;
+    }
+    finish_epoch();
+  }
+
+  void run_step(const Batch& batch) {
+    const std::int64_t steps = loader_->batches_per_epoch();
+    const int in_group = static_cast<int>(position().step % options_.accumulate_steps) + 1;
+    const bool update = in_group == options_.accumulate_steps || position().step + 1 == steps;
+    impl_.run_training_step(batch.inputs, batch.targets,
+                            update ? StepMode::train : StepMode::accumulate, update ? in_group : 1);
+    const std::int64_t step = position().step++;
+    if (++steps_run_ > kWarmUpSteps) {
+      rates_.push_back(static_cast<double>(batch.count) / seconds_since(step_begin_));
+    }
+    step_begin_ = Clock::now();
+    progress_.step(step, [this] { return impl_.read_metrics("train"); });
+    if (!options_.callbacks.empty()) {
+      const Logs logs = impl_.read_metrics("train");
+      for (const auto& callback : options_.callbacks) {
+        callback->on_step_end(model_, position().epoch, step, logs);
+      }
+    }
+    save_on_the_way();
+  }
+
+  void finish_epoch() {
+    Logs logs = impl_.read_metrics("train");
+    if (has_validation()) {
+      for (const auto& [name, value] : impl_.evaluate(validation_, options_.batch_size)) {
+        logs.emplace_back("val_" + name, value);
+      }
+    }
+    position().finished_epochs.push_back(logs);
+    const int epoch = position().epoch++;
+    position().step = 0;
+    ++position().data_epoch;
+    progress_.end_epoch(logs);
+    for (const auto& callback : options_.callbacks) callback->on_epoch_end(model_, epoch, logs);
+    if (!options_.checkpoint.path.empty()) save();
+  }
+
+  void save_on_the_way() {
+    const CheckpointOptions& checkpoint = options_.checkpoint;
+    if (interrupted()) {
+      if (!checkpoint.path.empty()) save();
+      fail(ErrorCode::interrupted, "training was interrupted after step ", position().step,
+           " of epoch ", position().epoch + 1,
+           checkpoint.path.empty() ? "" : "; resume it from " + checkpoint.path);
+    }
+    if (checkpoint.path.empty()) return;
+    const bool steps_over =
+        checkpoint.every_steps > 0 && position().step % checkpoint.every_steps == 0;
+    const bool minutes_over =
+        checkpoint.every_minutes > 0 && seconds_since(last_save_) >= 60 * checkpoint.every_minutes;
+    if (steps_over || minutes_over) save();
+  }
+
+  void save() {
+    Json states = Json::object();
+    for (const auto& callback : options_.callbacks) {
+      if (!callback->name().empty()) states.set(callback->name(), callback->state());
+    }
+    position().callbacks = states;
+    write_checkpoint(impl_, options_.checkpoint.path);
+    last_save_ = Clock::now();
+  }
+
+  double median_rate() {
+    if (rates_.empty()) return 0;
+    const auto middle = rates_.begin() + static_cast<std::ptrdiff_t>(rates_.size() / 2);
+    std::nth_element(rates_.begin(), middle, rates_.end());
+    return *middle;
+  }
+
+  Model& model_;
+  Model::Impl& impl_;
+  const FitOptions& options_;
+  Arrays training_;
+  Arrays validation_;
+  std::unique_ptr<BatchLoader> loader_;
+  ProgressBar progress_;
+  History history_;
+  std::vector<double> rates_;
+  std::int64_t steps_run_ = 0;
+  Clock::time_point step_begin_;
+  Clock::time_point last_save_;
+};
+
+}  // namespace
+
+History Model::fit(const Arrays& data, FitOptions options) {
+  impl_->require_compiled("fit()");
+  check_arrays(impl_->network, data, true);
+  FOVEA_REQUIRE(options.epochs >= 0, invalid_argument, "epochs are >= 0, not ", options.epochs);
+  FOVEA_REQUIRE(options.accumulate_steps >= 1, invalid_argument,
+                "accumulate_steps is at least 1, not ", options.accumulate_steps);
+  FOVEA_REQUIRE(options.verbose >= 0 && options.verbose <= 2, invalid_argument,
+                "verbose is 0 (silent), 1 (progress bar) or 2 (a line per epoch), not ",
+                options.verbose);
+  return Fit(*this, *impl_, data, options).run();
+}
+
+History Model::fit(const Dataset& data, FitOptions options) {
+  return fit(arrays_of(data), std::move(options));
+}
+
+}  // namespace fovea

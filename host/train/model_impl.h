@@ -1,0 +1,122 @@
+// What a Model holds: shared by model.cpp, fit.cpp and checkpoint.cpp.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "fovea/model.h"
+#include "host/graph/execution.h"
+#include "host/train/step_graph.h"
+
+namespace fovea {
+
+/// Where fit() stands, so that a checkpoint can be taken up. Epochs of earlier fit() calls count in
+/// `data_epoch`, which keys shuffling and augmentation, but not in `epoch`.
+struct TrainingPosition {
+  int epoch = 0;
+  std::int64_t step = 0;  ///< batches done in this epoch
+  std::int64_t data_epoch = 0;
+  std::vector<Logs> finished_epochs;
+  Json callbacks;        ///< states by callback name
+  Json fit;              ///< the options that decide what a resumed run computes
+  bool resumed = false;  ///< the next fit() starts here
+};
+
+struct Model::Impl {
+  Impl(Network net, ModelOptions opts);
+
+  Network network;
+  ModelOptions options;
+  std::shared_ptr<Device> device;
+  DType dtype;
+  int threads;
+  std::optional<CompileOptions> compiled;
+  std::set<std::string> frozen_layers;
+  std::unique_ptr<Variables> variables;
+  std::vector<bool> takes_u8;  ///< one per input
+  TrainingPosition position;
+  bool stop_requested = false;
+
+  bool frozen(const std::string& path) const;
+  const CompileOptions& require_compiled(const char* what) const;
+
+  /// Plans are cached by everything they depend on. Makes missing variables, too.
+  std::shared_ptr<const Plan> plan(const StepSpec& spec);
+  /// The one execution of a plan that shares the main arena; not for predict().
+  Execution& execution(const StepSpec& spec);
+  void forget_plans();
+
+  /// Converted to what the network takes; shares memory where nothing changes. `prepared` is
+  /// reused.
+  void prepare(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
+               std::vector<Tensor>& prepared_inputs, std::vector<Tensor>& prepared_targets) const;
+  std::vector<Tensor> prepare_inputs(const std::vector<Tensor>& inputs) const;
+  /// A spec for batches of these tensors.
+  StepSpec spec(StepMode mode, const std::vector<Tensor>& inputs,
+                const std::vector<Tensor>& targets) const;
+  static void bind(Execution& execution, const Network& network, const std::vector<Tensor>& inputs,
+                   const std::vector<Tensor>& targets);
+
+  /// Writes upcoming learning rates where the device's table does not have them yet.
+  void refresh_rates();
+  /// One training batch as the user gave it; throws numeric, naming the layer, when it is not
+  /// finite. Allocates nothing once it has seen a batch of these shapes that needs no conversion.
+  Execution& run_training_step(const std::vector<Tensor>& inputs,
+                               const std::vector<Tensor>& targets, StepMode mode, int accumulated);
+  /// The training step's execution for a batch of this size, with zeros bound as data.
+  Execution& example_training_step(std::int64_t batch_size);
+  [[noreturn]] void report_nonfinite(Execution& execution);
+  void clear_metrics(const std::string& phase);
+  Logs read_metrics(const std::string& phase) const;
+  Logs evaluate(const Arrays& data, std::int64_t batch_size);
+
+  /// Steps since the rate table was written, kept on the host so that steps need no read-back.
+  std::int64_t applied = 0;
+  std::int64_t rate_table_start = -1;
+
+  /// What one thread of predict() uses: executions over an arena of its own.
+  struct Lane {
+    std::shared_ptr<Arena> arena;
+    std::map<const Plan*, std::unique_ptr<Execution>> executions;
+  };
+  std::unique_ptr<Lane> take_lane();
+  void give_back(std::unique_ptr<Lane> lane);
+
+ private:
+  /// A training execution found again by what fit() has at hand.
+  struct TrainingStep {
+    StepMode mode;
+    int accumulated;
+    std::vector<ValueType> types;  ///< inputs, then targets
+    Execution* execution;
+  };
+  Execution& training_execution(StepMode mode, int accumulated);
+  std::string plan_key(const StepSpec& spec) const;
+
+  std::vector<Tensor> inputs_;   ///< the current training batch, converted
+  std::vector<Tensor> targets_;  ///< likewise
+  std::vector<TrainingStep> training_steps_;
+  std::shared_ptr<Arena> arena_;
+  std::mutex plans_mutex_;
+  std::map<std::string, std::shared_ptr<const Plan>> plans_;
+  std::map<std::string, std::unique_ptr<Execution>> executions_;
+
+  std::mutex lanes_mutex_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+/// The data of a set as arrays; checks it.
+Arrays arrays_of(const Dataset& data);
+
+/// Throws unless inputs and targets fit the network and each other.
+void check_arrays(const Network& network, const Arrays& data, bool with_targets);
+
+/// Writes model and training position; atomic, see Model::save.
+void write_checkpoint(const Model::Impl& impl, const std::string& path);
+
+}  // namespace fovea

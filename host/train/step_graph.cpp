@@ -1,0 +1,287 @@
+#include "host/train/step_graph.h"
+
+#include "fovea/ops.h"
+#include "host/graph/differentiate.h"
+#include "host/graph/passes.h"
+#include "host/graph/step_state.h"
+
+namespace fovea {
+namespace {
+
+struct Metric {
+  std::string name;
+  Value values;  ///< (N,)
+};
+
+/// One step's graph on its way.
+class StepBuilder {
+ public:
+  StepBuilder(const Network& network, const CompileOptions* compile, const StepSpec& spec)
+      : network_(network), compile_(compile), spec_(spec) {}
+
+  Graph build() {
+    build_forward();
+    if (spec_.mode == StepMode::predict) return std::move(graph_);
+    Builder b(graph_, spec_.dtype);
+    const Value total = append_losses(b);
+    switch (spec_.mode) {
+      case StepMode::predict:
+        break;
+      case StepMode::evaluate:
+        append_metric_sums(b, "evaluate", b.constant({{}, DType::i32}, 1));
+        break;
+      case StepMode::gradients:
+        append_gradients(b, total);
+        break;
+      case StepMode::train:
+      case StepMode::accumulate:
+        append_training(b, total);
+        break;
+    }
+    return std::move(graph_);
+  }
+
+ private:
+  bool training() const {
+    return spec_.mode == StepMode::train || spec_.mode == StepMode::accumulate;
+  }
+
+  /// The network, specialised; its outputs are graph outputs only where somebody wants them.
+  void build_forward() {
+    Graph forward;
+    Builder b(forward, spec_.dtype);
+    if (training()) append_advance(b);
+    std::map<std::string, Value> inputs;
+    for (std::size_t i = 0; i < spec_.inputs.size(); ++i) {
+      const std::string& name = network_.inputs()[i].name;
+      inputs[name] = b.input(name, spec_.inputs[i]);
+    }
+    for (const auto& [name, value] : network_.build(b, inputs)) forward.mark_output(name, value);
+    mark_probes(forward);
+    graph_ = specialize(forward, training(), spec_.frozen);
+    outputs_ = graph_.outputs();
+    if (spec_.mode != StepMode::predict) graph_.clear_outputs();
+  }
+
+  void mark_probes(Graph& forward) const {
+    for (const std::string& path : spec_.probes) {
+      Value last;
+      for (const Node& node : forward.nodes()) {
+        if (node.path == path && !node.outputs.empty()) last = node.outputs.front();
+      }
+      FOVEA_REQUIRE(last.defined(), invalid_argument, "there is no layer '", path,
+                    "' to probe; summary() lists the layers");
+      forward.mark_output("probe:" + path, last);
+    }
+  }
+
+  static void append_advance(Builder& b) {
+    b.add(ops::AdvanceStep{},
+          {b.step_counter(), applied(b),
+           b.global_state(step_state::kRateTable, {{kRateTableSize}, DType::f32}, 0),
+           b.global_state(step_state::kRateTableStart, {{}, DType::i64}, 0), rate(b)});
+  }
+  static Value applied(Builder& b) {
+    return b.global_state(step_state::kApplied, {{}, DType::i64}, 0);
+  }
+  static Value rate(Builder& b) { return b.global_state(step_state::kRate, {{}, DType::f32}, 0); }
+
+  /// Total loss: weighted mean losses of the outputs and the weights' penalties.
+  Value append_losses(Builder& b) {
+    Value total;
+    const auto add_to_total = [&](Value term) {
+      total = total.defined() ? Value(b.add(ops::Add{}, {total, term})) : term;
+    };
+    const std::int64_t batch = spec_.inputs.front().shape[0];
+    for (std::size_t o = 0; o < outputs_.size(); ++o) {
+      const OutputLoss output = output_loss(network_, *compile_, o);
+      const std::string prefix = outputs_.size() > 1 ? outputs_[o].first + "_" : std::string();
+      const auto scope = b.scope(prefix + "loss");
+      const Value target = b.input("target:" + outputs_[o].first, spec_.targets[o]);
+      const Value losses = append_loss(b, output.loss, outputs_[o].second, target);
+      Value mean = b.add(ops::Mean{}, {losses});
+      if (outputs_.size() > 1) metrics_.push_back({prefix + "loss", losses});
+      ops::Scale weight;
+      weight.factor = output.weight;
+      if (output.weight != 1) mean = b.add(weight, {mean});
+      add_to_total(mean);
+      for (const std::string& metric : output.metrics) {
+        metrics_.push_back({prefix + metric, append_metric(b, metric, outputs_[o].second, target)});
+      }
+    }
+    append_penalties(b, add_to_total);
+    ops::Broadcast per_sample;
+    per_sample.shape = Shape({batch});
+    metrics_.insert(metrics_.begin(), {"loss", b.add(per_sample, {total})});
+    return total;
+  }
+
+  void append_penalties(Builder& b, const std::function<void(Value)>& add_to_total) {
+    // Appending nodes moves the list: take the parameters first.
+    std::vector<std::pair<const ops::Parameter*, Value>> parameters;
+    for (const Node& node : graph_.nodes()) {
+      if (node.op->name() != ops::Parameter::kName) continue;
+      parameters.emplace_back(static_cast<const ops::Parameter*>(node.op.get()), node.outputs[0]);
+    }
+    const auto scope = b.scope("penalty");
+    for (const auto& [parameter, value] : parameters) {
+      if (parameter->l1 == 0 && parameter->l2 == 0) continue;
+      ops::WeightPenalty penalty;
+      penalty.l1 = parameter->l1;
+      penalty.l2 = parameter->l2;
+      add_to_total(b.add(penalty, {value}));
+    }
+  }
+
+  /// Parameters that are not frozen.
+  std::vector<UpdateTarget> trainable() const {
+    std::vector<UpdateTarget> targets;
+    for (const Node& node : graph_.nodes()) {
+      if (node.op->name() != ops::Parameter::kName || spec_.frozen(node.path)) continue;
+      targets.push_back({node.path, node.outputs[0], {}});
+    }
+    FOVEA_REQUIRE(!targets.empty(), invalid_argument,
+                  "there is nothing to train: every layer with parameters is frozen");
+    return targets;
+  }
+
+  void differentiate_loss(Builder& b, Value total, std::vector<UpdateTarget>& targets) {
+    std::vector<Value> wrt;
+    for (const UpdateTarget& target : targets) wrt.push_back(target.parameter);
+    const std::vector<Value> gradients = differentiate(b, total, wrt);
+    for (std::size_t i = 0; i < targets.size(); ++i) targets[i].gradient = gradients[i];
+    std::erase_if(targets, [](const UpdateTarget& target) { return !target.gradient.defined(); });
+  }
+
+  void append_training(Builder& b, Value total) {
+    std::vector<UpdateTarget> targets = trainable();
+    differentiate_loss(b, total, targets);
+    const auto scope = b.scope("update");
+    if (spec_.mode == StepMode::train && spec_.accumulated > 1) average_gradients(b, targets);
+    std::vector<Value> checked = {total};
+    for (const UpdateTarget& target : targets) checked.push_back(target.gradient);
+    const Outputs check = b.add(std::make_shared<const ops::GradientCheck>(), checked);
+    const Value finite = check[1];
+    if (spec_.mode == StepMode::accumulate) {
+      for (const UpdateTarget& target : targets) {
+        b.add(ops::AccumulateGradient{}, {gradient_sum(b, target), target.gradient, finite});
+      }
+    } else {
+      compile_->optimizer.pointer()->append_update(b, targets,
+                                                   {finite, check[0], rate(b), applied(b)});
+      if (spec_.accumulated > 1) clear_sums(b, targets, finite);
+      b.add(ops::CommitStep{}, {applied(b), finite});
+    }
+    append_running_statistics(b, finite);
+    append_metric_sums(b, "train", finite);
+    for (const Metric& metric : metrics_) {
+      graph_.mark_output(metric.name, b.add(ops::Mean{}, {metric.values}));
+    }
+    graph_.mark_output("finite", finite);
+  }
+
+  static Value gradient_sum(Builder& b, const UpdateTarget& target) {
+    return b.global_state("gradients." + target.path, b.type(target.parameter), 0);
+  }
+
+  void average_gradients(Builder& b, std::vector<UpdateTarget>& targets) const {
+    ops::Scale mean;
+    mean.factor = 1.0 / spec_.accumulated;
+    for (UpdateTarget& target : targets) {
+      const Value sum = b.add(ops::Add{}, {target.gradient, gradient_sum(b, target)});
+      target.gradient = b.add(mean, {sum});
+    }
+  }
+
+  static void clear_sums(Builder& b, const std::vector<UpdateTarget>& targets, Value finite) {
+    ops::AccumulateGradient clear;
+    clear.clear = true;
+    for (const UpdateTarget& target : targets) {
+      b.add(clear, {gradient_sum(b, target), target.gradient, finite});
+    }
+  }
+
+  void append_running_statistics(Builder& b, Value finite) {
+    std::vector<Node> norms;
+    for (const Node& node : graph_.nodes()) {
+      if (node.op->name() == ops::BatchNorm::kName) norms.push_back(node);
+    }
+    for (const Node& node : norms) {
+      const auto scope = b.scope(node.path);
+      ops::UpdateAverage update;
+      update.momentum = static_cast<const ops::BatchNorm&>(*node.op).momentum;
+      b.add(update, {node.inputs[3], node.outputs[1], finite});
+      b.add(update, {node.inputs[4], node.outputs[2], finite});
+    }
+  }
+
+  void append_metric_sums(Builder& b, const std::string& phase, Value finite) {
+    for (const Metric& metric : metrics_) {
+      // Every metric counts the same samples; each has its own count so that one op does both.
+      const Value sum = b.global_state(metric_sum_path(phase, metric.name), {{}, DType::f64}, 0);
+      const Value count =
+          b.global_state(metric_count_path(phase, metric.name), {{}, DType::f64}, 0);
+      b.add(ops::AccumulateMetric{}, {sum, count, metric.values, finite});
+    }
+  }
+
+  void append_gradients(Builder& b, Value total) {
+    std::vector<UpdateTarget> targets;
+    for (std::size_t i = 0; i < spec_.inputs.size(); ++i) {
+      const std::string& name = network_.inputs()[i].name;
+      const Value input = b.input(name, spec_.inputs[i]);
+      if (is_floating(spec_.inputs[i].dtype)) targets.push_back({"input:" + name, input, {}});
+    }
+    for (const UpdateTarget& target : trainable()) targets.push_back(target);
+    differentiate_loss(b, total, targets);
+    graph_.mark_output("loss", total);
+    for (const UpdateTarget& target : targets) graph_.mark_output(target.path, target.gradient);
+  }
+
+  const Network& network_;
+  const CompileOptions* compile_;
+  const StepSpec& spec_;
+  Graph graph_;
+  std::vector<std::pair<std::string, Value>> outputs_;
+  std::vector<Metric> metrics_;
+};
+
+}  // namespace
+
+OutputLoss output_loss(const Network& network, const CompileOptions& compile, std::size_t output) {
+  const std::string& name = network.outputs()[output].name;
+  const auto found = compile.outputs.find(name);
+  if (found != compile.outputs.end()) return found->second;
+  FOVEA_REQUIRE(network.outputs().size() == 1 && !compile.loss.name.empty(), invalid_argument,
+                "output '", name, "' has no loss; give one to compile() ",
+                network.outputs().size() == 1 ? "as .loss" : "in .outputs, by the output's name");
+  return {compile.loss, 1, compile.metrics};
+}
+
+std::vector<std::string> metric_columns(const Network& network, const CompileOptions& compile) {
+  std::vector<std::string> names = {"loss"};
+  const bool several = network.outputs().size() > 1;
+  for (std::size_t o = 0; o < network.outputs().size(); ++o) {
+    const std::string prefix = several ? network.outputs()[o].name + "_" : std::string();
+    if (several) names.push_back(prefix + "loss");
+    for (const std::string& metric : output_loss(network, compile, o).metrics) {
+      names.push_back(prefix + metric);
+    }
+  }
+  return names;
+}
+
+std::string metric_sum_path(const std::string& phase, const std::string& metric) {
+  return "metrics." + phase + "." + metric + ".sum";
+}
+
+std::string metric_count_path(const std::string& phase, const std::string& metric) {
+  return "metrics." + phase + "." + metric + ".count";
+}
+
+Graph build_step_graph(const Network& network, const CompileOptions* compile,
+                       const StepSpec& spec) {
+  return StepBuilder(network, compile, spec).build();
+}
+
+}  // namespace fovea

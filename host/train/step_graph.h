@@ -1,0 +1,52 @@
+// The graphs that a model runs: predict, evaluate, gradients, and the training step with its update
+// phase.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "fovea/graph.h"
+#include "fovea/model.h"
+
+namespace fovea {
+
+enum class StepMode {
+  predict,     ///< outputs: the network's
+  evaluate,    ///< adds to the sums metrics.evaluate.*
+  train,       ///< one update; outputs "loss", the metrics, "finite"; adds to metrics.train.*
+  accumulate,  ///< a training step that only adds its gradients to gradients.*
+  gradients,   ///< outputs: the loss, input gradients, parameter gradients
+};
+
+/// Everything that a step's graph depends on.
+struct StepSpec {
+  StepMode mode = StepMode::predict;
+  std::vector<ValueType> inputs;   ///< with the batch axis, in the network's order
+  std::vector<ValueType> targets;  ///< one per network output; empty for predict
+  DType dtype = DType::f32;
+  std::function<bool(const std::string& path)> frozen;
+  /// train: how many batches' gradients an update averages, this one included.
+  int accumulated = 1;
+  std::vector<std::string> probes;  ///< predict: paths whose values become outputs
+};
+
+/// The losses and metrics that a graph sums up, in the order in which they are shown.
+std::vector<std::string> metric_columns(const Network& network, const CompileOptions& compile);
+
+/// Paths of a metric's sum and count: f64 scalars of state.
+std::string metric_sum_path(const std::string& phase, const std::string& metric);
+std::string metric_count_path(const std::string& phase, const std::string& metric);
+
+/// Entries of the rate table, see AdvanceStep.
+inline constexpr std::int64_t kRateTableSize = 1024;
+
+/// Throws what layers and losses throw for shapes that do not fit. `compile` may be null for
+/// predict.
+Graph build_step_graph(const Network& network, const CompileOptions* compile, const StepSpec& spec);
+
+/// The loss of an output, from either form of CompileOptions. Throws invalid_argument when there is
+/// none for it.
+OutputLoss output_loss(const Network& network, const CompileOptions& compile, std::size_t output);
+
+}  // namespace fovea
