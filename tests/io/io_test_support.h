@@ -94,4 +94,14 @@ std::string run_in_child(Action&& action) {
   return result;
 }
 
+/// Runs `action` as run_in_child does, without the rights of the superuser, which no permission
+/// stops and whose mistakes could replace the machine's devices.
+template <class Action>
+std::string run_without_rights(Action&& action) {
+  return run_in_child([&] {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) return std::string("cannot change the user");
+    return std::string(action());
+  });
+}
+
 }  // namespace fovea
