@@ -22,30 +22,30 @@ namespace fovea {
 
 /// Where and how a model computes.
 struct ModelOptions {
-  std::string device = "auto";           ///< see open_device
-  std::string precision = "f32";         ///< f32; f64 is the oracle (plain kernels, CPU)
-  int threads = 0;                       ///< CPU threads per step; 0: all the machine offers
-  std::uint64_t seed = 0;                ///< of initial weights, shuffling, dropout, augmentation
-  std::vector<std::string> class_names;  ///< saved with the model
+  std::string device = "auto";             ///< see open_device
+  std::string precision = "f32";           ///< f32; f64 is the oracle (plain kernels, CPU)
+  int threads = 0;                         ///< CPU threads per step; 0: all the machine offers
+  std::uint64_t seed = 0;                  ///< of initial weights, shuffling, dropout, augmentation
+  std::vector<std::string> class_names{};  ///< saved with the model
 };
 
 /// The loss of one of a model's outputs.
 struct OutputLoss {
-  Loss loss;
+  Loss loss{};
   double weight = 1;
-  std::vector<std::string> metrics;
+  std::vector<std::string> metrics{};
 };
 
 struct CompileOptions {
   AnyOptimizer optimizer = "adam";
-  Loss loss;                                  ///< of a model with one output
-  std::vector<std::string> metrics;           ///< of a model with one output
-  std::map<std::string, OutputLoss> outputs;  ///< by name, for models with several
+  Loss loss{};                                  ///< of a model with one output
+  std::vector<std::string> metrics{};           ///< of a model with one output
+  std::map<std::string, OutputLoss> outputs{};  ///< by name, for models with several
 };
 
 /// Checkpoints that fit() writes on its way; each replaces the one before, atomically.
 struct CheckpointOptions {
-  std::string path;              ///< empty: none
+  std::string path{};            ///< empty: none
   std::int64_t every_steps = 0;  ///< as well as after each epoch; 0: not
   double every_minutes = 0;      ///< as well as after each epoch; 0: not
 };
@@ -53,14 +53,14 @@ struct CheckpointOptions {
 struct FitOptions {
   int epochs = 1;
   std::int64_t batch_size = 32;
-  double validation_split = 0;             ///< the last fraction of the data, before shuffling
-  std::optional<Dataset> validation_data;  ///< instead of a split
+  double validation_split = 0;               ///< the last fraction of the data, before shuffling
+  std::optional<Dataset> validation_data{};  ///< instead of a split
   bool shuffle = true;
-  Augmentation augmentation;
+  Augmentation augmentation{};
   int accumulate_steps = 1;  ///< batches whose gradients are averaged into one update
   int verbose = 1;           ///< 0 silent, 1 progress bar, 2 one line per epoch
-  std::vector<std::shared_ptr<Callback>> callbacks;
-  CheckpointOptions checkpoint;
+  std::vector<std::shared_ptr<Callback>> callbacks{};
+  CheckpointOptions checkpoint{};
   /// Set by another thread or a signal handler to stop after the current step (with a checkpoint,
   /// if they are asked for); fit() then throws `interrupted`.
   const std::atomic<bool>* interrupt = nullptr;

@@ -29,7 +29,8 @@ enum class Origin {
   host,
   kernels,
   cuda,
-  other_room,  // tests, samples, benchmarks
+  samples,
+  other_room,  // tests, benchmarks
   standard,    // the C++ standard library
   cuda_toolkit,
   cuda_libraries,  // cuDNN, cuBLASLt, CUB, Thrust, NCCL
@@ -49,8 +50,10 @@ const char* name_of(Origin origin) {
       return "kernels/";
     case Origin::cuda:
       return "cuda/";
+    case Origin::samples:
+      return "samples/";
     case Origin::other_room:
-      return "tests, samples or benchmarks";
+      return "tests or benchmarks";
     case Origin::standard:
       return "the standard library";
     case Origin::cuda_toolkit:
@@ -78,6 +81,7 @@ Origin origin_of_project_path(std::string_view path) {
   if (path.starts_with("host/")) return Origin::host;
   if (path.starts_with("kernels/")) return Origin::kernels;
   if (path.starts_with("cuda/")) return Origin::cuda;
+  if (path.starts_with("samples/")) return Origin::samples;
   return Origin::other_room;
 }
 
@@ -109,6 +113,7 @@ bool may_include(std::string_view file, Origin what) {
   if (starts_with_any(file, {"tests/", "benchmarks/"})) return true;
   if (file.starts_with("samples/") || file.starts_with("host/cli/")) {
     allowed.insert(system);
+    if (file.starts_with("samples/")) allowed.insert(samples);
   } else if (file.starts_with("host/")) {
     allowed.insert({host, system});
     if (file.starts_with("host/cpu/onednn/")) allowed.insert(onednn);
