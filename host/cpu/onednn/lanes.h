@@ -1,0 +1,59 @@
+// Loops over neighbouring channels in vector registers, compiled for several instruction sets of
+// which the machine's best is taken at run time. The compiler's vector extension gives vectors of
+// any width on any machine; on one without such registers they become several narrower ones.
+#pragma once
+
+#include <cstdint>
+
+// A function with this attribute is compiled once for each instruction set named, with everything
+// that is inlined into it; so what it calls must be FOVEA_INLINE.
+#if defined(__x86_64__) && defined(__linux__)
+#define FOVEA_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define FOVEA_CLONES
+#endif
+#define FOVEA_INLINE __attribute__((always_inline)) inline
+
+namespace fovea::onednn {
+
+/// Vectors of W numbers that may lie at any address that suits one number.
+template <int W>
+struct Lanes {
+  typedef float Floats __attribute__((vector_size(4 * W), aligned(4), may_alias));
+  typedef double Doubles __attribute__((vector_size(8 * W), aligned(8), may_alias));
+  typedef std::int32_t Ints __attribute__((vector_size(4 * W), aligned(4), may_alias));
+  typedef std::uint8_t Bytes __attribute__((vector_size(W), aligned(1), may_alias));
+};
+
+/// The lanes of a cell in groups that fit a vector: as many of 16 as go, one of 8, the rest single.
+struct LaneGroups {
+  explicit LaneGroups(std::int64_t lanes)
+      : of_16(lanes / 16), of_8(lanes % 16 / 8), count(of_16 + of_8 + lanes % 8) {}
+
+  struct Group {
+    std::int64_t first;
+    int width;
+  };
+  Group operator[](std::int64_t i) const {
+    if (i < of_16) return {i * 16, 16};
+    if (i < of_16 + of_8) return {of_16 * 16, 8};
+    return {of_16 * 16 + of_8 * 8 + (i - of_16 - of_8), 1};
+  }
+
+  std::int64_t of_16, of_8, count;
+};
+
+/// Calls body.run<W>(first lane) for a group.
+template <class Body>
+FOVEA_INLINE void with_width(const LaneGroups::Group& group, const Body& body) {
+  switch (group.width) {
+    case 16:
+      return body.template run<16>(group.first);
+    case 8:
+      return body.template run<8>(group.first);
+    default:
+      return body.template run<1>(group.first);
+  }
+}
+
+}  // namespace fovea::onednn

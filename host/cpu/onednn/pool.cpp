@@ -1,0 +1,372 @@
+// Pooling by our own loops, in the format in which the input lies. oneDNN 2.6's max pooling for
+// training takes five times as long as reading and writing the tensors, so it is not used.
+//
+// One item of work is one plane (see Picture) and one group of lanes: an output cell's window is
+// reduced in a vector register. The backward passes clear each row of dx just before the first
+// window that touches it, so dx goes through the caches once.
+#include "fovea/ops/pool.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "host/cpu/onednn/families.h"
+#include "host/cpu/onednn/lanes.h"
+#include "host/cpu/onednn/picture.h"
+#include "host/cpu/onednn/recipe.h"
+#include "host/cpu/parallel.h"
+
+namespace fovea::onednn {
+namespace {
+
+/// What all passes share. Large is the tensor before pooling, small the one after.
+struct Job {
+  WindowGeometry window;
+  Picture large;
+  const float* from = nullptr;
+  float* to = nullptr;
+  void* argmax = nullptr;  ///< Index per element of the small tensor; null where nobody wants it
+
+  std::int64_t small_cells() const { return window.output.h * window.output.w; }
+  std::int64_t small_offset(std::int64_t plane) const {
+    return plane * small_cells() * large.lanes;
+  }
+};
+
+/// The cells of the picture in one window: rows [top, bottom) and columns [left, right). The
+/// window's own first cell is (row, column), which may lie in the padding.
+struct Cells {
+  std::int64_t row, column, top, bottom, left, right;
+
+  FOVEA_INLINE Cells(const WindowGeometry& window, std::int64_t oh, std::int64_t ow)
+      : row(oh * window.stride.h - window.pad_top),
+        column(ow * window.stride.w - window.pad_left),
+        top(std::max<std::int64_t>(row, 0)),
+        bottom(std::min(row + window.kernel.h, window.input.h)),
+        left(std::max<std::int64_t>(column, 0)),
+        right(std::min(column + window.kernel.w, window.input.w)) {}
+
+  FOVEA_INLINE float share() const {
+    return 1.0F / static_cast<float>((bottom - top) * (right - left));
+  }
+};
+
+/// Index is u8, i32, or void where the argmax is not wanted.
+template <class Index>
+struct MaxPool {
+  const Job& job;
+  std::int64_t plane;
+
+  template <int W>
+  FOVEA_INLINE void run(std::int64_t lane) const {
+    using Floats = typename Lanes<W>::Floats;
+    using Ints = typename Lanes<W>::Ints;
+    const WindowGeometry& window = job.window;
+    const std::int64_t lanes = job.large.lanes;
+    const float* x = job.from + plane * job.large.plane_size() + lane;
+    std::int64_t at = job.small_offset(plane) + lane;
+    for (std::int64_t oh = 0; oh < window.output.h; ++oh) {
+      for (std::int64_t ow = 0; ow < window.output.w; ++ow, at += lanes) {
+        const Cells cells(window, oh, ow);
+        const float* corner = x + (cells.top * window.input.w + cells.left) * lanes;
+        Floats best = *reinterpret_cast<const Floats*>(corner);
+        Ints where = Ints{} + static_cast<std::int32_t>((cells.top - cells.row) * window.kernel.w +
+                                                        (cells.left - cells.column));
+        for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
+          for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
+            const Floats value =
+                *reinterpret_cast<const Floats*>(x + (ih * window.input.w + iw) * lanes);
+            const Ints larger = (value > best) | (value != value);  // a NaN beats any number
+            best = larger ? value : best;
+            if constexpr (!std::is_void_v<Index>) {
+              const Ints here =
+                  Ints{} +
+                  static_cast<std::int32_t>((ih - cells.row) * window.kernel.w + iw - cells.column);
+              where = larger ? here : where;
+            }
+          }
+        }
+        *reinterpret_cast<Floats*>(job.to + at) = best;
+        if constexpr (std::is_same_v<Index, std::uint8_t>) {
+          using Bytes = typename Lanes<W>::Bytes;
+          *reinterpret_cast<Bytes*>(static_cast<std::uint8_t*>(job.argmax) + at) =
+              __builtin_convertvector(where, Bytes);
+        } else if constexpr (std::is_same_v<Index, std::int32_t>) {
+          *reinterpret_cast<Ints*>(static_cast<std::int32_t*>(job.argmax) + at) = where;
+        }
+      }
+    }
+  }
+};
+
+struct AvgPool {
+  const Job& job;
+  std::int64_t plane;
+
+  template <int W>
+  FOVEA_INLINE void run(std::int64_t lane) const {
+    using Floats = typename Lanes<W>::Floats;
+    const WindowGeometry& window = job.window;
+    const std::int64_t lanes = job.large.lanes;
+    const float* x = job.from + plane * job.large.plane_size() + lane;
+    float* y = job.to + job.small_offset(plane) + lane;
+    for (std::int64_t oh = 0; oh < window.output.h; ++oh) {
+      for (std::int64_t ow = 0; ow < window.output.w; ++ow, y += lanes) {
+        const Cells cells(window, oh, ow);
+        Floats sum = {};
+        for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
+          for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
+            sum += *reinterpret_cast<const Floats*>(x + (ih * window.input.w + iw) * lanes);
+          }
+        }
+        *reinterpret_cast<Floats*>(y) = sum * cells.share();
+      }
+    }
+  }
+};
+
+/// Sets rows [from, to) of a group's lanes to zero and returns max(from, to).
+template <int W>
+FOVEA_INLINE std::int64_t clear_rows(float* dx, const Job& job, std::int64_t from,
+                                     std::int64_t to) {
+  const std::int64_t lanes = job.large.lanes;
+  const std::int64_t row = job.window.input.w * lanes;
+  for (std::int64_t at = from * row; at < to * row; at += lanes) {
+    *reinterpret_cast<typename Lanes<W>::Floats*>(dx + at) = typename Lanes<W>::Floats{};
+  }
+  return std::max(from, to);
+}
+
+template <class Index>
+struct MaxPoolBackward {
+  const Job& job;
+  std::int64_t plane;
+
+  template <int W>
+  FOVEA_INLINE void read_index(std::int64_t at, typename Lanes<W>::Ints& where) const {
+    using Ints = typename Lanes<W>::Ints;
+    const auto* index = static_cast<const Index*>(job.argmax) + at;
+    if constexpr (std::is_same_v<Index, std::uint8_t>) {
+      using Bytes = typename Lanes<W>::Bytes;
+      where = __builtin_convertvector(*reinterpret_cast<const Bytes*>(index), Ints);
+    } else {
+      where = *reinterpret_cast<const Ints*>(index);
+    }
+  }
+
+  template <int W>
+  FOVEA_INLINE void run(std::int64_t lane) const {
+    using Floats = typename Lanes<W>::Floats;
+    using Ints = typename Lanes<W>::Ints;
+    const WindowGeometry& window = job.window;
+    const std::int64_t lanes = job.large.lanes;
+    float* dx = job.to + plane * job.large.plane_size() + lane;
+    std::int64_t at = job.small_offset(plane) + lane;
+    std::int64_t cleared = 0;
+    for (std::int64_t oh = 0; oh < window.output.h; ++oh) {
+      cleared = clear_rows<W>(dx, job, cleared, Cells(window, oh, 0).bottom);
+      for (std::int64_t ow = 0; ow < window.output.w; ++ow, at += lanes) {
+        const Cells cells(window, oh, ow);
+        const Floats dy = *reinterpret_cast<const Floats*>(job.from + at);
+        Ints where;
+        read_index<W>(at, where);
+        for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
+          for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
+            auto& cell = *reinterpret_cast<Floats*>(dx + (ih * window.input.w + iw) * lanes);
+            const auto here =
+                static_cast<std::int32_t>((ih - cells.row) * window.kernel.w + iw - cells.column);
+            cell += where == here ? dy : Floats{};
+          }
+        }
+      }
+    }
+    clear_rows<W>(dx, job, cleared, window.input.h);
+  }
+};
+
+struct AvgPoolBackward {
+  const Job& job;
+  std::int64_t plane;
+
+  template <int W>
+  FOVEA_INLINE void run(std::int64_t lane) const {
+    using Floats = typename Lanes<W>::Floats;
+    const WindowGeometry& window = job.window;
+    const std::int64_t lanes = job.large.lanes;
+    const float* dy = job.from + job.small_offset(plane) + lane;
+    float* dx = job.to + plane * job.large.plane_size() + lane;
+    std::int64_t cleared = 0;
+    for (std::int64_t oh = 0; oh < window.output.h; ++oh) {
+      cleared = clear_rows<W>(dx, job, cleared, Cells(window, oh, 0).bottom);
+      for (std::int64_t ow = 0; ow < window.output.w; ++ow, dy += lanes) {
+        const Cells cells(window, oh, ow);
+        const Floats share = *reinterpret_cast<const Floats*>(dy) * cells.share();
+        for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
+          for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
+            *reinterpret_cast<Floats*>(dx + (ih * window.input.w + iw) * lanes) += share;
+          }
+        }
+      }
+    }
+    clear_rows<W>(dx, job, cleared, window.input.h);
+  }
+};
+
+/// The mean of each plane goes to `to`, a plain (images, channels) matrix.
+struct GlobalAvgPool {
+  const Job& job;
+  std::int64_t plane;
+
+  template <int W>
+  FOVEA_INLINE void run(std::int64_t lane) const {
+    using Floats = typename Lanes<W>::Floats;
+    const Picture& large = job.large;
+    const float* x = job.from + plane * large.plane_size() + lane;
+    Floats sum = {};
+    // Rows are summed by themselves first: it costs nothing and loses fewer digits.
+    for (std::int64_t ih = 0; ih < job.window.input.h; ++ih) {
+      Floats row = {};
+      for (std::int64_t iw = 0; iw < job.window.input.w; ++iw, x += large.lanes) {
+        row += *reinterpret_cast<const Floats*>(x);
+      }
+      sum += row;
+    }
+    sum /= Floats{} + static_cast<float>(large.cells);
+    const std::int64_t channel = plane % large.blocks * large.lanes + lane;
+    float* y = job.to + plane / large.blocks * large.channels + channel;
+    const std::int64_t valid = std::min<std::int64_t>(W, large.channels - channel);
+    for (std::int64_t i = 0; i < valid; ++i) y[i] = sum[i];
+  }
+};
+
+/// Items [begin, end) of planes times groups of lanes.
+template <class Pass>
+FOVEA_INLINE void run_items(const Job& job, std::int64_t begin, std::int64_t end) {
+  const LaneGroups groups(job.large.lanes);
+  for (std::int64_t item = begin; item < end; ++item) {
+    with_width(groups[item % groups.count], Pass{job, item / groups.count});
+  }
+}
+
+using Items = void (*)(const Job& job, std::int64_t begin, std::int64_t end);
+
+FOVEA_CLONES void max_pool_u8(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<MaxPool<std::uint8_t>>(job, begin, end);
+}
+FOVEA_CLONES void max_pool_i32(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<MaxPool<std::int32_t>>(job, begin, end);
+}
+FOVEA_CLONES void max_pool_alone(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<MaxPool<void>>(job, begin, end);
+}
+FOVEA_CLONES void max_pool_backward_u8(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<MaxPoolBackward<std::uint8_t>>(job, begin, end);
+}
+FOVEA_CLONES void max_pool_backward_i32(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<MaxPoolBackward<std::int32_t>>(job, begin, end);
+}
+FOVEA_CLONES void avg_pool(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<AvgPool>(job, begin, end);
+}
+FOVEA_CLONES void avg_pool_backward(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<AvgPoolBackward>(job, begin, end);
+}
+FOVEA_CLONES void global_avg_pool(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<GlobalAvgPool>(job, begin, end);
+}
+
+void run_parallel(const Job& job, int threads, Items items) {
+  const std::int64_t count = job.large.planes() * LaneGroups(job.large.lanes).count;
+  const std::int64_t work = job.large.planes() * job.large.plane_size() / count;
+  cpu::parallel_for(threads, count, cpu::grain_of(work),
+                    [&](std::int64_t begin, std::int64_t end) { items(job, begin, end); });
+}
+
+std::string float_obstacle(const LowerRequest& request) {
+  return request.inputs[0].dtype == DType::f32 ? "" : "this kernel computes in f32";
+}
+
+LowerResult lower_max_pool(const ops::MaxPool2d& op, const LowerRequest& request) {
+  if (auto obstacle = float_obstacle(request); !obstacle.empty()) return Decline{obstacle};
+  const Shape& x = request.inputs[0].shape;
+  Job job{op.geometry({x.h(), x.w()}), leading_picture(request, {0})};
+  const bool indexed = request.output_used[1];
+  const Items items = !indexed                                ? max_pool_alone
+                      : request.outputs[1].dtype == DType::u8 ? max_pool_u8
+                                                              : max_pool_i32;
+  Lowering lowering;
+  lowering.input_layouts = {layout_like(job.large, request.inputs[0])};
+  lowering.output_layouts = {layout_like(job.large, request.outputs[0]),
+                             layout_like(job.large, request.outputs[1])};
+  lowering.kernel = make_kernel([job, items](const KernelContext& context) mutable {
+    job.from = context.input<float>(0);
+    job.to = context.output<float>(0);
+    job.argmax = context.output(1);
+    run_parallel(job, context.threads(), items);
+  });
+  return lowering;
+}
+
+LowerResult lower_max_pool_backward(const ops::MaxPool2dBackward& op, const LowerRequest& request) {
+  if (auto obstacle = float_obstacle(request); !obstacle.empty()) return Decline{obstacle};
+  // The argmax's format is that of the forward pass.
+  Job job{op.geometry(op.input_size), leading_picture(request, {1, 0})};
+  job.large.cells = op.input_size.h * op.input_size.w;
+  const Items items =
+      request.inputs[1].dtype == DType::u8 ? max_pool_backward_u8 : max_pool_backward_i32;
+  Lowering lowering;
+  lowering.input_layouts = {layout_like(job.large, request.inputs[0]),
+                            layout_like(job.large, request.inputs[1])};
+  lowering.output_layouts = {layout_like(job.large, request.outputs[0])};
+  lowering.kernel = make_kernel([job, items](const KernelContext& context) mutable {
+    job.from = context.input<float>(0);
+    job.argmax = context.mutable_input(1);  // only read
+    job.to = context.output<float>(0);
+    run_parallel(job, context.threads(), items);
+  });
+  return lowering;
+}
+
+/// The pools with one floating input and output. `y_plain`: the output is a plain matrix.
+LowerResult lower_mean(Job job, Items items, const LowerRequest& request, bool y_plain = false) {
+  if (auto obstacle = float_obstacle(request); !obstacle.empty()) return Decline{obstacle};
+  Lowering lowering;
+  lowering.input_layouts = {layout_like(job.large, request.inputs[0])};
+  lowering.output_layouts = {y_plain ? Layout{} : layout_like(job.large, request.outputs[0])};
+  lowering.kernel = make_kernel([job, items](const KernelContext& context) mutable {
+    job.from = context.input<float>(0);
+    job.to = context.output<float>(0);
+    run_parallel(job, context.threads(), items);
+  });
+  return lowering;
+}
+
+LowerResult lower_avg_pool(const ops::AvgPool2d& op, const LowerRequest& request) {
+  const Shape& x = request.inputs[0].shape;
+  return lower_mean({op.geometry({x.h(), x.w()}), leading_picture(request, {0})}, avg_pool,
+                    request);
+}
+
+LowerResult lower_avg_pool_backward(const ops::AvgPool2dBackward& op, const LowerRequest& request) {
+  Job job{op.geometry(op.input_size), leading_picture(request, {0})};
+  job.large.cells = op.input_size.h * op.input_size.w;
+  return lower_mean(job, avg_pool_backward, request);
+}
+
+LowerResult lower_global_avg_pool(const ops::GlobalAvgPool&, const LowerRequest& request) {
+  const Shape& x = request.inputs[0].shape;
+  Job job{{}, leading_picture(request, {0})};
+  job.window.input = {x.h(), x.w()};
+  return lower_mean(job, global_avg_pool, request, true);
+}
+
+}  // namespace
+
+void add_pooling(KernelTable& table) {
+  table.add<ops::MaxPool2d>("blocked", lower_max_pool);
+  table.add<ops::MaxPool2dBackward>("blocked", lower_max_pool_backward);
+  table.add<ops::AvgPool2d>("blocked", lower_avg_pool);
+  table.add<ops::AvgPool2dBackward>("blocked", lower_avg_pool_backward);
+  table.add<ops::GlobalAvgPool>("blocked", lower_global_avg_pool);
+}
+
+}  // namespace fovea::onednn
