@@ -24,11 +24,11 @@ namespace fovea {
 
 /// Samples and their targets, in memory. Copies and slices share the tensors' memory.
 struct FOVEA_API Dataset {
-  Tensor x;                              ///< (N, ...) u8 or f32; pictures are (N, H, W, C)
-  Tensor y;                              ///< (N,) i32 labels, or (N, ...) f32 targets
-  std::vector<std::string> class_names;  ///< one per label, or empty where they are not known
-  std::string name;                      ///< "cifar10 train" and so on, for messages
-  bool synthetic = false;                ///< made by make_synthetic, not read from a file
+  Tensor x;                                ///< (N, ...) u8 or f32; pictures are (N, H, W, C)
+  Tensor y;                                ///< (N,) i32 labels, or (N, ...) f32 targets
+  std::vector<std::string> class_names{};  ///< one per label, or empty where they are not known
+  std::string name{};                      ///< "cifar10 train" and so on, for messages
+  bool synthetic = false;                  ///< made by make_synthetic, not read from a file
 
   /// Number of samples.
   std::int64_t size() const;
@@ -90,10 +90,10 @@ struct DownloadOptions {
   std::string url = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz";
   std::int64_t bytes = 170'052'171;
   std::string sha256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd";
-  std::filesystem::path folder;  ///< empty: ~/.cache/fovea
-  int attempts = 5;              ///< how often a broken transfer is taken up again
-  double retry_seconds = 2;      ///< pause before the second attempt; doubles each time
-  bool show_progress = false;    ///< shows curl's progress bar on stderr
+  std::filesystem::path folder{};  ///< empty: ~/.cache/fovea
+  int attempts = 5;                ///< how often a broken transfer is taken up again
+  double retry_seconds = 2;        ///< pause before the second attempt; doubles each time
+  bool show_progress = false;      ///< shows curl's progress bar on stderr
 };
 
 /// Fetches CIFAR-10 with the program curl, verifies size and SHA-256, unpacks it with the program
@@ -180,9 +180,9 @@ class FOVEA_API Augmentation {
 struct BatchOptions {
   std::int64_t batch_size = 32;
   bool shuffle = true;
-  std::uint64_t seed = 0;     ///< of the order and of the augmentation
-  Augmentation augmentation;  ///< applied to the first input
-  bool prefetch = true;       ///< prepare the next batches in a thread
+  std::uint64_t seed = 0;       ///< of the order and of the augmentation
+  Augmentation augmentation{};  ///< applied to the first input
+  bool prefetch = true;         ///< prepare the next batches in a thread
 };
 
 /// Some samples, row i of every tensor belonging together.

@@ -1,0 +1,211 @@
+// Augmentation: what each transform may and may not do to a picture, and reproducible choices.
+#include <set>
+
+#include "tests/data/data_test_support.h"
+
+namespace fovea::test {
+namespace {
+
+constexpr std::int64_t kHeight = 12, kWidth = 10, kChannels = 3;
+const Shape kShape{kHeight, kWidth, kChannels};
+
+/// A picture of one colour per pixel, none of them black: channel 0 is the row, channel 1 the
+/// column, counted from 1.
+Bytes picture() {
+  Bytes bytes;
+  for (std::int64_t y = 0; y < kHeight; ++y) {
+    for (std::int64_t x = 0; x < kWidth; ++x) {
+      bytes.push_back(static_cast<std::uint8_t>(y + 1));
+      bytes.push_back(static_cast<std::uint8_t>(x + 1));
+      bytes.push_back(200);
+    }
+  }
+  return bytes;
+}
+
+Bytes augmented(const Augmentation& augmentation, std::int64_t position, std::uint64_t seed = 0,
+                std::int64_t epoch = 0, const Bytes& source = picture()) {
+  Bytes target(source.size(), 77), scratch(source.size(), 78);
+  augmentation.apply(source.data(), target.data(), scratch.data(), kShape, seed, epoch, position);
+  return target;
+}
+
+int at(const Bytes& bytes, std::int64_t y, std::int64_t x, std::int64_t c) {
+  return bytes[static_cast<std::size_t>((y * kWidth + x) * kChannels + c)];
+}
+
+TEST(Augmentation, FlippingTwiceIsTheIdentity) {
+  const Augmentation flip = Augmentation().random_flip(1);
+  const Bytes once = augmented(flip, 0);
+  for (std::int64_t y = 0; y < kHeight; ++y) {
+    for (std::int64_t x = 0; x < kWidth; ++x) {
+      ASSERT_EQ(at(once, y, x, 0), y + 1);
+      ASSERT_EQ(at(once, y, x, 1), kWidth - x);
+      ASSERT_EQ(at(once, y, x, 2), 200) << "channels keep their order";
+    }
+  }
+  EXPECT_EQ(augmented(flip, 0, 0, 0, once), picture());
+  EXPECT_EQ(augmented(Augmentation().random_flip(1).random_flip(1), 0), picture());
+}
+
+TEST(Augmentation, FlipsWithItsProbability) {
+  EXPECT_EQ(augmented(Augmentation().random_flip(0), 3), picture());
+  const Augmentation flip = Augmentation().random_flip(.25);
+  int flipped = 0;
+  for (std::int64_t i = 0; i < 2000; ++i) flipped += augmented(flip, i) != picture();
+  EXPECT_NEAR(flipped, 500, 80) << "four standard deviations";
+}
+
+/// The shift of a cropped picture, read off a pixel that came from inside of it.
+struct Shift {
+  std::int64_t dy, dx;
+};
+Shift shift_of(const Bytes& bytes) {
+  return {at(bytes, kHeight / 2, kWidth / 2, 0) - 1 - kHeight / 2,
+          at(bytes, kHeight / 2, kWidth / 2, 1) - 1 - kWidth / 2};
+}
+
+TEST(Augmentation, CropIsAShiftPaddedWithZeros) {
+  const Augmentation crop = Augmentation().pad_and_crop(3);
+  std::set<std::pair<std::int64_t, std::int64_t>> shifts;
+  for (std::int64_t i = 0; i < 1000; ++i) {
+    const Bytes bytes = augmented(crop, i);
+    const Shift shift = shift_of(bytes);
+    ASSERT_LE(std::abs(shift.dy), 3);
+    ASSERT_LE(std::abs(shift.dx), 3);
+    shifts.insert({shift.dy, shift.dx});
+    for (std::int64_t y = 0; y < kHeight; ++y) {
+      for (std::int64_t x = 0; x < kWidth; ++x) {
+        const std::int64_t from_y = y + shift.dy, from_x = x + shift.dx;
+        const bool inside = from_y >= 0 && from_y < kHeight && from_x >= 0 && from_x < kWidth;
+        ASSERT_EQ(at(bytes, y, x, 0), inside ? from_y + 1 : 0);
+        ASSERT_EQ(at(bytes, y, x, 1), inside ? from_x + 1 : 0);
+      }
+    }
+  }
+  EXPECT_EQ(shifts.size(), 49u) << "every shift occurs";
+}
+
+TEST(Augmentation, CropCanMirrorAboutTheBorder) {
+  const Augmentation crop = Augmentation().pad_and_crop(4, BorderFill::reflect);
+  const auto mirrored = [](std::int64_t i, std::int64_t size) {
+    return i < 0 ? -i : i >= size ? 2 * size - 2 - i : i;
+  };
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const Bytes bytes = augmented(crop, i);
+    const Shift shift = shift_of(bytes);
+    for (std::int64_t y = 0; y < kHeight; ++y) {
+      for (std::int64_t x = 0; x < kWidth; ++x) {
+        ASSERT_EQ(at(bytes, y, x, 0), mirrored(y + shift.dy, kHeight) + 1);
+        ASSERT_EQ(at(bytes, y, x, 1), mirrored(x + shift.dx, kWidth) + 1);
+      }
+    }
+  }
+}
+
+TEST(Augmentation, CropWithoutPaddingChangesNothing) {
+  EXPECT_EQ(augmented(Augmentation().pad_and_crop(0), 5), picture());
+}
+
+TEST(Augmentation, PaddingMayExceedThePicture) {
+  const Augmentation crop = Augmentation().pad_and_crop(100);
+  for (std::int64_t i = 0; i < 50; ++i) EXPECT_EQ(augmented(crop, i).size(), picture().size());
+}
+
+TEST(Augmentation, CutoutFillsOneSquareAndNothingElse) {
+  const Augmentation cutout = Augmentation().cutout(5, 9);
+  std::set<int> areas;
+  for (std::int64_t i = 0; i < 500; ++i) {
+    const Bytes bytes = augmented(cutout, i);
+    int area = 0;
+    std::int64_t top = kHeight, bottom = -1, left = kWidth, right = -1;
+    for (std::int64_t y = 0; y < kHeight; ++y) {
+      for (std::int64_t x = 0; x < kWidth; ++x) {
+        if (at(bytes, y, x, 2) == 200) {
+          ASSERT_EQ(at(bytes, y, x, 0), y + 1);
+          ASSERT_EQ(at(bytes, y, x, 1), x + 1);
+          continue;
+        }
+        for (int c = 0; c < 3; ++c) ASSERT_EQ(at(bytes, y, x, c), 9);
+        ++area;
+        top = std::min(top, y), bottom = std::max(bottom, y);
+        left = std::min(left, x), right = std::max(right, x);
+      }
+    }
+    ASSERT_EQ(area, (bottom - top + 1) * (right - left + 1)) << "a full rectangle";
+    ASSERT_GE(area, 3 * 3) << "its centre lies in the picture";
+    ASSERT_LE(area, 5 * 5);
+    areas.insert(area);
+  }
+  EXPECT_EQ(*areas.rbegin(), 25);
+  EXPECT_EQ(*areas.begin(), 9);
+}
+
+TEST(Augmentation, ChoicesDependOnSeedEpochAndPositionOnly) {
+  const Augmentation all = Augmentation().random_flip().pad_and_crop(4).cutout(3);
+  int same_position = 0, same_epoch = 0, same_seed = 0;
+  for (std::int64_t i = 0; i < 100; ++i) {
+    const Bytes bytes = augmented(all, i, 1, 2);
+    ASSERT_EQ(augmented(all, i, 1, 2), bytes);
+    same_position += augmented(all, i + 1, 1, 2) == bytes;
+    same_epoch += augmented(all, i, 1, 3) == bytes;
+    same_seed += augmented(all, i, 2, 2) == bytes;
+  }
+  EXPECT_LT(same_position, 5);
+  EXPECT_LT(same_epoch, 5);
+  EXPECT_LT(same_seed, 5);
+}
+
+TEST(Augmentation, AFurtherStepLeavesTheChoicesOfTheOthers) {
+  const Augmentation crop = Augmentation().pad_and_crop(4);
+  const Augmentation both = Augmentation().pad_and_crop(4).random_flip(0);
+  for (std::int64_t i = 0; i < 50; ++i) EXPECT_EQ(augmented(both, i), augmented(crop, i));
+}
+
+TEST(Augmentation, TakesTransformsOfTheUser) {
+  Augmentation invert;
+  invert.add("invert", [](const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
+                          PictureRandom&) {
+    for (std::int64_t i = 0; i < shape.numel(); ++i) {
+      target[i] = static_cast<std::uint8_t>(255 - source[i]);
+    }
+  });
+  EXPECT_EQ(augmented(invert, 0)[0], 254);
+  EXPECT_EQ(invert.str(), "invert");
+  EXPECT_EQ(augmented(Augmentation(), 0), picture()) << "no steps, no change";
+}
+
+TEST(Augmentation, DescribesItself) {
+  EXPECT_EQ(Augmentation().str(), "none");
+  EXPECT_TRUE(Augmentation().empty());
+  EXPECT_EQ(Augmentation().random_flip().pad_and_crop(4, BorderFill::reflect).cutout(8).str(),
+            "random_flip(0.5), pad_and_crop(4, reflect), cutout(8, 0)");
+}
+
+TEST(Augmentation, RefusesBadParametersAndTensors) {
+  expect_error(ErrorCode::invalid_argument, {"1.5 is not a probability"},
+               [] { Augmentation().random_flip(1.5); });
+  expect_error(ErrorCode::invalid_argument, {"pad_and_crop", "-1"},
+               [] { Augmentation().pad_and_crop(-1); });
+  expect_error(ErrorCode::invalid_argument, {"cutout", "0"}, [] { Augmentation().cutout(0); });
+  expect_error(ErrorCode::invalid_argument, {"\"mine\" has no function"},
+               [] { Augmentation().add("mine", nullptr); });
+  const Augmentation flip = Augmentation().random_flip();
+  expect_error(ErrorCode::invalid_argument, {"f32", "leave pixels as u8"}, [&] {
+    flip.check(Tensor::zeros({4, 8, 8, 3}));
+  });
+  expect_error(ErrorCode::invalid_argument, {"(N, H, W, C)", "(4, 64)"}, [&] {
+    flip.check(Tensor::zeros({4, 64}, DType::u8));
+  });
+  expect_error(ErrorCode::invalid_argument, {"pad_and_crop(8, reflect)", "9x9", "8x16"}, [] {
+    Augmentation()
+        .pad_and_crop(8, BorderFill::reflect)
+        .check(Tensor::zeros({1, 8, 16, 3}, DType::u8));
+  });
+  expect_error(ErrorCode::invalid_argument, {"cutout(9, 0)", "9x9", "8x16"}, [] {
+    Augmentation().cutout(9).check(Tensor::zeros({1, 8, 16, 3}, DType::u8));
+  });
+}
+
+}  // namespace
+}  // namespace fovea::test
