@@ -27,5 +27,5 @@ done
 # shellcheck source=scripts/setup.sh
 source "$root/scripts/setup.sh" "${setup_arguments[@]}"
 cd "$root"
-cmake --preset "$preset" --log-level=NOTICE >&2
+cmake --preset "$preset" --log-level=NOTICE >/dev/null  # notices and errors go to stderr
 cmake --build --preset "$preset" ${targets[0]:+--target "${targets[@]}"} >&2

@@ -109,11 +109,11 @@ become_root() {
   sudo -n true 2>/dev/null || { [ -t 0 ] && [ -t 2 ] && sudo -v; }
 }
 
-# Runs apt-get; shows what it says only when it fails.
+# Runs apt-get; when it fails, shows what it says went wrong.
 apt_get() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get -q -y -o DPkg::Lock::Timeout=120 "$@" </dev/null >"$log" 2>&1 && return
-  tail -n 20 "$log" >&2
+  grep '^[EW]:' "$log" >&2
   return 1
 }
 
@@ -126,30 +126,21 @@ offered() {
 update_lists() {
   [ -z "$updated" ] || return 1
   updated=yes
-  apt_get update
+  apt_get -o APT::Update::Error-Mode=any update
 }
 
-# Installs the named packages. The lists are fetched anew only where they lack a package, or where
-# they are too old to install from.
+# Installs those of the named packages that the distribution has. The lists are fetched anew only
+# where they lack a package, or where they are too old to install from.
 install_packages() {
-  local package
+  local package available=()
   for package in "$@"; do
     offered "$package" || update_lists || true
-    offered "$package" || return 1
+    ! offered "$package" || available+=("$package")
   done
-  say "installing $*"
-  apt_get install --no-install-recommends "$@" && return
-  update_lists && apt_get install --no-install-recommends "$@"
-}
-
-# Without the optional packages everything works, but says what it lacks.
-install_optional() {
-  local package
-  for package in "${optional[@]}"; do
-    [ -z "$can_install" ] || ! install_packages "$package" || continue
-    say "no $package: ${purpose[$package]}."
-    [ -n "$can_install" ] || say "  to install it: apt-get install -y $package (as root)"
-  done
+  [ ${#available[@]} -gt 0 ] || return 0
+  say "installing ${available[*]}"
+  apt_get install --no-install-recommends "${available[@]}" && return
+  update_lists && apt_get install --no-install-recommends "${available[@]}"
 }
 
 setup() {
@@ -157,25 +148,27 @@ setup() {
   [ $((${#required[@]} + ${#optional[@]})) -gt 0 ] || return 0
 
   local can_install='' updated='' as_root=()
-  if have apt-get && become_root; then can_install=yes; fi
+  if have apt-get && become_root; then
+    can_install=yes
+    install_packages "${required[@]}" && install_packages "${optional[@]}" || true
+    look_for "$@"
+  fi
 
   if [ ${#required[@]} -gt 0 ]; then
-    if [ -z "$can_install" ]; then
+    if [ -n "$can_install" ]; then
+      say "could not install ${required[*]}, or what this distribution has is too old."
+    else
       say "missing: ${required[*]}. Installing needs root; ask an administrator to run"
       say "  apt-get update && apt-get install -y ${required[*]} ${optional[*]}"
-      have apt-get || say "(Debian's names for the packages; this system has no apt-get)"
-      return 1
     fi
-    install_packages "${required[@]}" || true
-  fi
-  [ ${#optional[@]} -eq 0 ] || install_optional
-
-  look_for "$@"
-  if [ ${#required[@]} -gt 0 ]; then
-    say "could not install: ${required[*]} (or this distribution's version is too old)."
     say "Fovea needs g++ 11 or clang++ 14 with OpenMP, CMake 3.22 and Ninja."
     return 1
   fi
+  local package
+  for package in "${optional[@]}"; do
+    say "no $package: ${purpose[$package]}."
+    [ -n "$can_install" ] || say "  to install it: apt-get install -y $package (as root)"
+  done
 }
 
 setup "$@"

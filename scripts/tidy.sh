@@ -25,7 +25,7 @@ else
 fi
 [ ${#files[@]} -gt 0 ] || exit 0
 
-cmake --preset clang --log-level=NOTICE >&2  # writes the compilation database
+cmake --preset clang --log-level=NOTICE >/dev/null  # writes the compilation database
 # Only what the database knows: without oneDNN its plug-in is not compiled, nor checked.
 for file in "${files[@]}"; do
   if grep -qF "$PWD/$file\"" build/clang/compile_commands.json; then
