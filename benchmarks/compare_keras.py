@@ -123,7 +123,7 @@ class Sides:
         return self._run("fovea", [
             self._arguments.build / "bin/train_cifar10", "--model", "cifar10_cnn",
             "--data", self.data, "--device", "cpu", "--epochs", 1, "--batch-size", batch,
-            "--seed", seed, "--quiet"])
+            "--test-samples", batch, "--seed", seed, "--quiet"])
 
     def floor(self, batch):
         return self._run("floor", [self._arguments.build / "bin/conv_floor", "--batch", batch])

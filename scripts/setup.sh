@@ -150,7 +150,7 @@ setup() {
   local can_install='' updated='' as_root=()
   if have apt-get && become_root; then
     can_install=yes
-    install_packages "${required[@]}" && install_packages "${optional[@]}" || true
+    ! install_packages "${required[@]}" || install_packages "${optional[@]}" || true
     look_for "$@"
   fi
 
