@@ -37,8 +37,8 @@ std::string memory_size(std::int64_t bytes) {
 }
 
 std::string total_line(const char* what, std::int64_t count) {
-  return " " + std::string(what) + ": " + with_commas(count) + " (" +
-         memory_size(count * kBytesPerNumber) + ")\n";
+  return detail::concat(" ", what, ": ", with_commas(count), " (",
+                        memory_size(count * kBytesPerNumber), ")\n");
 }
 
 /// Characters, not bytes: names are UTF-8.
@@ -92,7 +92,8 @@ class Table {
   std::string rule(const Rule& style) const {
     std::string line = style.left;
     for (std::size_t i = 0; i < widths_.size(); ++i) {
-      line += (i == 0 ? "" : style.cross) + repeat(style.fill, widths_[i] + 2);
+      if (i > 0) line += style.cross;
+      line += repeat(style.fill, widths_[i] + 2);
     }
     return line + style.right + "\n";
   }
@@ -101,7 +102,9 @@ class Table {
     std::string line = edge;
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const std::string space(widths_[i] - width(cells[i]), ' ');
-      line += " " + (i == number_column_ ? space + cells[i] : cells[i] + space) + " " + edge;
+      const bool is_number = i == number_column_;
+      line += detail::concat(" ", is_number ? space : cells[i], is_number ? cells[i] : space, " ",
+                             edge);
     }
     return line + "\n";
   }
@@ -159,9 +162,10 @@ std::string summary(const Network& network, const std::vector<std::string>& froz
     }
   }
   const std::int64_t total = network.parameter_count();
-  return "Model: \"" + network.name() + "\"\n" + layer_table(network.layers()).str() +
-         total_line("Total params", total) + total_line("Trainable params", trainable) +
-         total_line("Non-trainable params", total - trainable);
+  return detail::concat("Model: \"", network.name(), "\"\n", layer_table(network.layers()).str(),
+                        total_line("Total params", total),
+                        total_line("Trainable params", trainable),
+                        total_line("Non-trainable params", total - trainable));
 }
 
 }  // namespace fovea

@@ -38,7 +38,7 @@ struct ParameterRecord {
 };
 
 /// One layer of a network, for summaries and reports.
-struct LayerRecord {
+struct FOVEA_API LayerRecord {
   std::string name;
   std::string kind;                         ///< "Conv2D"
   Shape output;                             ///< of one sample, at the layer's first call
