@@ -1,0 +1,279 @@
+// Every fusion computes what its parts compute, and happens where it should.
+#include "host/graph/passes.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fovea/detail/philox.h"
+#include "fovea/ops.h"
+#include "host/graph/differentiate.h"
+#include "host/graph/execution.h"
+#include "host/graph/rewrite.h"
+
+namespace fovea {
+namespace {
+
+int count(const Graph& graph, std::string_view op) {
+  int number = 0;
+  for (const Node& node : graph.nodes()) number += node.op->name() == op ? 1 : 0;
+  return number;
+}
+
+/// Uniform numbers from a key, never near 0.
+Tensor numbers(Shape shape, std::uint64_t key) {
+  Tensor t(shape, DType::f32);
+  for (std::int64_t i = 0; i < t.numel(); ++i) {
+    const auto word = detail::philox4x32(key, 0, static_cast<std::uint64_t>(i)).word[0];
+    const float u = 2 * detail::uniform01(word) - 1;
+    t.data<float>()[i] = u + (u < 0 ? -0.05F : 0.05F);
+  }
+  return t;
+}
+
+/// A graph under test with its inputs' values; parameters hold random numbers.
+struct Case {
+  Graph graph;
+  Builder b{graph};
+  std::vector<Tensor> inputs;
+
+  Value input(const std::string& name, Shape shape) {
+    inputs.push_back(numbers(shape, 100 + inputs.size()));
+    return b.input(name, {shape, DType::f32});
+  }
+  Value weight(const std::string& name, Shape shape) {
+    return b.parameter(name, shape, uniform(0.5));
+  }
+  /// Batch norm's variances must be positive.
+  Value positive(const std::string& name, Shape shape) {
+    return b.parameter(name, shape, constant_value(0.7));
+  }
+
+  std::vector<Tensor> run(bool fuse) const {
+    Variables variables(cpu_device());
+    variables.create_missing(graph, 7);
+    Execution execution(compile_graph(graph, cpu_device(), {}, fuse), variables,
+                        std::make_shared<Arena>(cpu_device()));
+    execution.poison();
+    for (std::size_t i = 0; i < inputs.size(); ++i) execution.bind_input(i, inputs[i].raw());
+    execution.run();
+    std::vector<Tensor> outputs;
+    for (std::size_t i = 0; i < graph.outputs().size(); ++i) outputs.push_back(execution.output(i));
+    return outputs;
+  }
+
+  void expect_fused_equals_parts() const {
+    const std::vector<Tensor> fused = run(true);
+    const std::vector<Tensor> parts = run(false);
+    ASSERT_FALSE(fused.empty());
+    for (std::size_t o = 0; o < fused.size(); ++o) {
+      double difference = 0;
+      double norm = 0;
+      for (std::int64_t i = 0; i < fused[o].numel(); ++i) {
+        difference += std::pow(fused[o].item(i) - parts[o].item(i), 2);
+        norm += std::pow(parts[o].item(i), 2);
+      }
+      EXPECT_GT(norm, 0) << "output " << o << " is all zeros and would prove nothing";
+      EXPECT_LE(std::sqrt(difference), 1e-5 * std::sqrt(norm)) << "output " << o;
+    }
+  }
+};
+
+Activation relu() { return {Activation::Kind::relu}; }
+
+ops::Conv2d same_conv() {
+  ops::Conv2d conv;
+  conv.padding = Padding::same();
+  return conv;
+}
+
+TEST(Passes, ConvolutionBiasResidualAndActivationBecomeOneOp) {
+  Case c;
+  const Value x = c.input("x", {2, 6, 6, 16});
+  const Value shortcut = c.input("shortcut", {2, 6, 6, 16});
+  Value y = c.b.add(same_conv(), {x, c.weight("w", {16, 3, 3, 16})});
+  y = c.b.add(ops::AddBias{}, {y, c.weight("b", {16})});
+  y = c.b.add(ops::Add{}, {y, shortcut});
+  c.graph.mark_output("y", c.b.add(ops::Activate(relu()), {y}));
+  const Graph fused = fuse_bias_activation(c.graph);
+  EXPECT_EQ(count(fused, "conv2d_bias_act"), 1);
+  EXPECT_EQ(count(fused, "conv2d") + count(fused, "add_bias") + count(fused, "add") +
+                count(fused, "activate"),
+            0);
+  c.expect_fused_equals_parts();
+}
+
+TEST(Passes, TwoConvolutionsThatAreAddedStayApart) {
+  Case c;
+  const Value x = c.input("x", {2, 5, 5, 8});
+  std::vector<Value> branches;
+  for (const std::string name : {"left", "right"}) {
+    const auto scope = c.b.scope(name);
+    const Value y = c.b.add(same_conv(), {x, c.weight("w", {8, 3, 3, 8})});
+    branches.push_back(c.b.add(ops::AddBias{}, {y, c.weight("b", {8})}));
+  }
+  const Value sum = c.b.add(ops::Add{}, {branches[0], branches[1]});
+  c.graph.mark_output("y", c.b.add(ops::Activate(relu()), {sum}));
+  EXPECT_EQ(count(fuse_bias_activation(c.graph), "conv2d_bias_act"), 2);
+  c.expect_fused_equals_parts();
+}
+
+TEST(Passes, AValueThatIsReadElsewhereIsNotFusedAway) {
+  Case c;
+  const Value x = c.input("x", {3, 8});
+  const Value biased = c.b.add(
+      ops::AddBias{}, {c.b.add(ops::MatMul{}, {x, c.weight("w", {8, 4})}), c.weight("b", {4})});
+  c.graph.mark_output("before", biased);
+  c.graph.mark_output("after", c.b.add(ops::Activate(relu()), {biased}));
+  const Graph fused = fuse_bias_activation(c.graph);
+  EXPECT_EQ(count(fused, "matmul_bias_act"), 1);
+  EXPECT_EQ(count(fused, "activate"), 1);
+  c.expect_fused_equals_parts();
+}
+
+/// Marks the gradients of the mean of y * weights with respect to `targets` as outputs.
+void mark_gradients(Case& c, Value y, const std::vector<Value>& targets) {
+  const Value weights = c.input("loss_weights", c.b.shape(y));
+  const Value loss = c.b.add(ops::Mean{}, {c.b.add(ops::Multiply{}, {y, weights})});
+  for (Value gradient : differentiate(c.b, loss, targets)) {
+    c.graph.mark_output("gradient", gradient);
+  }
+}
+
+TEST(Passes, ReluPassesBackwardOnThePooledTensor) {
+  Case c;
+  const Value x = c.input("x", {2, 9, 9, 8});
+  const Value w = c.weight("w", {16, 3, 3, 8});
+  const Value bias = c.weight("b", {16});
+  Value y = c.b.add(ops::AddBias{}, {c.b.add(ops::Conv2d{}, {x, w}), bias});
+  y = c.b.add(ops::Activate(relu()), {y});
+  ops::MaxPool2d pool;
+  pool.kernel = 3;  // windows that overlap: several gradients meet in one cell
+  mark_gradients(c, c.b.add(pool, {y})[0], {x, w, bias});
+
+  const Graph moved = remove_dead(relu_before_pool_backward(c.graph));
+  ASSERT_EQ(count(moved, "activate_backward"), 1);
+  for (const Node& node : moved.nodes()) {
+    if (node.op->name() != "activate_backward") continue;
+    EXPECT_EQ(moved.type(node.outputs[0]).shape, Shape({2, 3, 3, 16}));
+  }
+  EXPECT_EQ(count(fuse_filter_bias_gradients(moved), "conv2d_backward_filter_bias"), 1);
+  c.expect_fused_equals_parts();
+}
+
+TEST(Passes, BiasGradientsPairWithTheConvolutionOfTheSameTensor) {
+  Case c;
+  const Value x = c.input("x", {2, 6, 6, 8});
+  std::vector<Value> targets;
+  std::vector<Value> branches;
+  // Both branches' gradients are the same tensor: each filter gradient must get one bias only.
+  for (const std::string name : {"left", "right"}) {
+    const auto scope = c.b.scope(name);
+    targets.push_back(c.weight("w", {8, 3, 3, 8}));
+    targets.push_back(c.weight("b", {8}));
+    const Value y = c.b.add(same_conv(), {x, targets[targets.size() - 2]});
+    branches.push_back(c.b.add(ops::AddBias{}, {y, targets.back()}));
+  }
+  mark_gradients(c, c.b.add(ops::Add{}, {branches[0], branches[1]}), targets);
+  c.expect_fused_equals_parts();
+}
+
+/// x -> batch norm [+ residual] -> relu in training, outputs and gradients marked.
+void batch_norm_case(Case& c, bool residual) {
+  const Value x = c.input("x", {4, 3, 3, 16});
+  const Value gamma = c.weight("gamma", {16});
+  const Value beta = c.weight("beta", {16});
+  const auto norm = c.b.add(
+      ops::BatchNorm{}, {x, gamma, beta, c.b.state("mean", {16}, 0), c.b.state("var", {16}, 1)});
+  std::vector<Value> targets = {x, gamma, beta};
+  Value y = norm[0];
+  if (residual) {
+    targets.push_back(c.input("shortcut", {4, 3, 3, 16}));
+    y = c.b.add(ops::Add{}, {y, targets.back()});
+  }
+  y = c.b.add(ops::Activate(relu()), {y});
+  mark_gradients(c, y, targets);
+  c.graph.mark_output("y", y);
+  c.graph.mark_output("mean", norm[1]);
+  c.graph.mark_output("var", norm[2]);
+}
+
+TEST(Passes, BatchNormAndActivationBecomeOneOpEachWay) {
+  for (const bool residual : {false, true}) {
+    Case c;
+    batch_norm_case(c, residual);
+    const Graph fused = fuse_batch_norm_activation(c.graph);
+    EXPECT_EQ(count(fused, "batch_norm_act"), 1);
+    EXPECT_EQ(count(fused, "batch_norm_act_backward"), 1);
+    EXPECT_EQ(count(fused, "activate") + count(fused, "activate_backward"), 0);
+    c.expect_fused_equals_parts();
+  }
+}
+
+TEST(Passes, InferenceFoldsBatchNormIntoTheConvolution) {
+  for (const bool with_bias : {false, true}) {
+    Case c;
+    const Value x = c.input("x", {2, 6, 6, 8});
+    Value y = c.b.add(same_conv(), {x, c.weight("w", {16, 3, 3, 8})});
+    if (with_bias) y = c.b.add(ops::AddBias{}, {y, c.weight("b", {16})});
+    y = c.b.add(ops::BatchNorm{}, {y, c.weight("gamma", {16}), c.weight("beta", {16}),
+                                   c.weight("mean", {16}), c.positive("var", {16})})[0];
+    c.graph.mark_output("y", c.b.add(ops::Activate(relu()), {y}));
+    c.graph = specialize(c.graph, false, [](const std::string&) { return false; });
+    const Graph folded = remove_dead(fuse_bias_activation(fold_batch_norm(c.graph)));
+    EXPECT_EQ(count(folded, "conv2d_bias_act"), 1);
+    EXPECT_EQ(count(folded, "fold_batch_norm"), 1);
+    EXPECT_EQ(count(folded, "batch_norm_inference"), 0);
+    c.expect_fused_equals_parts();
+  }
+}
+
+TEST(Passes, SpecializeTakesDropoutOutAndFreezesBatchNorm) {
+  Case c;
+  const Value x = c.input("x", {4, 6});
+  Value y;
+  {
+    const auto scope = c.b.scope("norm");
+    y = c.b.add(ops::BatchNorm{}, {x, c.weight("gamma", {6}), c.weight("beta", {6}),
+                                   c.b.state("mean", {6}, 0), c.b.state("var", {6}, 1)})[0];
+  }
+  y = c.b.add(ops::Dropout{}, {y, c.b.random_seed(), c.b.step_counter()});
+  c.graph.mark_output("y", y);
+  const auto nothing_frozen = [](const std::string&) { return false; };
+  const auto norm_frozen = [](const std::string& path) { return path == "norm"; };
+  const Graph inference = specialize(c.graph, false, nothing_frozen);
+  EXPECT_EQ(count(inference, "dropout") + count(inference, "batch_norm"), 0);
+  const Graph training = specialize(c.graph, true, nothing_frozen);
+  EXPECT_EQ(count(training, "dropout") + count(training, "batch_norm"), 2);
+  const Graph frozen = specialize(c.graph, true, norm_frozen);
+  EXPECT_EQ(count(frozen, "batch_norm_inference"), 1);
+  EXPECT_EQ(count(frozen, "dropout"), 1);
+}
+
+TEST(Passes, AFusedOpThatNoKernelTakesIsExpanded) {
+  Case c;
+  const Value x = c.input("x", {3, 8});
+  ops::MatMulBiasAct op;
+  op.activation = relu();
+  c.graph.mark_output("y", c.b.add(op, {x, c.weight("w", {8, 4}), c.weight("b", {4})}));
+  PlanOptions options;
+  options.force["matmul_bias_act"] = "nobody";
+  const Graph expanded = expand_declined(c.graph, *cpu_device(), options);
+  EXPECT_EQ(count(expanded, "matmul_bias_act"), 0);
+  EXPECT_EQ(count(expanded, "matmul") + count(expanded, "add_bias") + count(expanded, "activate"),
+            3);
+}
+
+TEST(Passes, DeadNodesGoAndEffectsStay) {
+  Case c;
+  const Value x = c.input("x", {3, 8});
+  c.b.add(ops::Activate(relu()), {x});  // nobody reads it
+  const Value counter = c.b.step_counter();
+  c.b.add(ops::CommitStep{}, {counter, c.b.constant({{}, DType::i32}, 1)});
+  const Graph live = remove_dead(c.graph);
+  EXPECT_EQ(count(live, "activate"), 0);
+  EXPECT_EQ(count(live, "commit_step"), 1);
+}
+
+}  // namespace
+}  // namespace fovea
