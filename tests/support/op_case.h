@@ -34,7 +34,7 @@ struct CaseInput {
   Shape shape;
   Fill fill = uniform();
   /// Unset: the type in which the case is run, f32 or f64.
-  std::optional<DType> dtype;
+  std::optional<DType> dtype = std::nullopt;
 };
 
 struct OpCase {

@@ -1,0 +1,69 @@
+#include "fovea/ops/activation.h"
+#include "tests/support/op_case.h"
+
+namespace fovea::test {
+namespace {
+
+using Kind = Activation::Kind;
+
+struct Range {
+  Activation activation;
+  Fill x;      ///< away from the kink, if there is one
+  Fill saved;  ///< what the backward pass may be given
+};
+
+std::vector<Range> activations() {
+  return {
+      {{Kind::identity}, uniform(), uniform()},
+      {{Kind::relu}, away_from_zero(), away_from_zero()},
+      {{Kind::leaky_relu, 0.3}, away_from_zero(), away_from_zero()},
+      {{Kind::elu, 1.0}, away_from_zero(0.1, 3), away_from_zero(0.1, 0.9)},
+      {{Kind::elu, 0.5}, away_from_zero(0.1, 3), away_from_zero(0.1, 0.4)},
+      {{Kind::sigmoid}, uniform(-6, 6), uniform(0, 1)},
+      {{Kind::tanh}, uniform(-3, 3), uniform(-1, 1)},
+      {{Kind::gelu}, uniform(-5, 5), uniform(-5, 5)},
+      {{Kind::silu}, uniform(-8, 8), uniform(-8, 8)},
+  };
+}
+
+std::string name_of(const Activation& activation) {
+  std::string name = EnumNames<Kind>::values[static_cast<std::size_t>(activation.kind)];
+  if (activation.alpha == 0.5) name += "_half";
+  return name;
+}
+
+void add_activation(const Range& range, const std::string& label, const Shape& shape,
+                    std::vector<OpCase>& cases) {
+  const std::string name = name_of(range.activation) + "_" + label;
+  cases.push_back(
+      OpCase(name, ops::Activate(range.activation), {{shape, range.x}}).differentiate({0}));
+  ops::ActivateBackward backward;
+  backward.activation = range.activation;
+  cases.push_back(OpCase(name, backward, {{shape}, {shape, range.saved}}));
+}
+
+void add_softmax(const std::string& label, const Shape& shape, double largest,
+                 std::vector<OpCase>& cases) {
+  cases.push_back(
+      OpCase(label, ops::Softmax{}, {{shape, uniform(-largest, largest)}}).differentiate({0}));
+  cases.push_back(OpCase(label, ops::SoftmaxBackward{}, {{shape}, {shape, probabilities()}}));
+}
+
+}  // namespace
+
+std::vector<OpCase> activation_cases() {
+  std::vector<OpCase> cases;
+  for (const Range& range : activations()) {
+    add_activation(range, "one", {1}, cases);
+    add_activation(range, "odd", {3, 7, 5}, cases);
+    add_activation(range, "after_first_layer", {4, 30, 30, 32}, cases);
+  }
+  add_softmax("one", {1, 1}, 1, cases);
+  add_softmax("row", {5}, 1, cases);
+  add_softmax("odd", {2, 3, 7}, 2, cases);
+  add_softmax("steep", {3, 11}, 80, cases);
+  add_softmax("imagenet", {33, 1000}, 5, cases);
+  return cases;
+}
+
+}  // namespace fovea::test

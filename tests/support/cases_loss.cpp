@@ -1,0 +1,150 @@
+#include "fovea/ops/loss.h"
+#include "tests/support/op_case.h"
+
+namespace fovea::test {
+namespace {
+
+// ---- Softmax and cross-entropy in one ----
+
+struct Classification {
+  std::string label;
+  std::int64_t samples, classes;
+  double smoothing = 0;
+  double largest_logit = 2;
+};
+
+std::vector<Classification> classifications() {
+  return {{"one", 1, 1},
+          {"odd", 7, 3},
+          {"cifar10", 32, 10},
+          {"smoothed", 5, 11, 0.1},
+          {"wholly_smoothed", 3, 4, 1},
+          {"steep", 13, 5, 0, 50},
+          {"imagenet", 65, 1000, 0.1, 4}};
+}
+
+void add_classification(const Classification& problem, std::vector<OpCase>& cases) {
+  const Shape rows{problem.samples, problem.classes};
+  const CaseInput sparse{{problem.samples}, integers(problem.classes), DType::i32};
+  const CaseInput logits{rows, uniform(-problem.largest_logit, problem.largest_logit)};
+  ops::SoftmaxCrossEntropy forward;
+  forward.label_smoothing = problem.smoothing;
+  ops::SoftmaxCrossEntropyBackward backward;
+  backward.label_smoothing = problem.smoothing;
+  const auto add = [&](const std::string& kind, const CaseInput& labels) {
+    const std::string name = problem.label + "_" + kind;
+    cases.push_back(OpCase(name, forward, {logits, labels}).differentiate({0}));
+    cases.push_back(OpCase(name, backward, {{{problem.samples}}, {rows, probabilities()}, labels}));
+  };
+  add("sparse", sparse);
+  add("one_hot", {rows, one_hot()});
+  add("weighted", {rows, uniform(0, 2)});  // rows that do not sum to 1
+}
+
+// ---- Losses of one prediction against one target ----
+
+struct Pointwise {
+  std::string label;
+  ops::PointwiseLoss::Kind kind;
+  Fill predictions, targets;
+  double smoothing = 0;
+};
+
+std::vector<Pointwise> pointwise_losses() {
+  using Kind = ops::PointwiseLoss::Kind;
+  const Fill answers = integers(2);
+  return {
+      {"squared", Kind::squared, uniform(), uniform()},
+      {"absolute_above", Kind::absolute, uniform(), uniform(-3, -1.1)},
+      {"absolute_below", Kind::absolute, uniform(), uniform(1.1, 3)},
+      {"huber", Kind::huber, uniform(-2, 2), uniform(-1, 1)},
+      {"logits", Kind::sigmoid_cross_entropy, uniform(-4, 4), answers},
+      {"logits_steep", Kind::sigmoid_cross_entropy, uniform(-90, 90), uniform(0, 1)},
+      {"logits_smoothed", Kind::sigmoid_cross_entropy, uniform(-4, 4), answers, 0.2},
+      {"binary", Kind::binary_cross_entropy, uniform(0.05, 0.95), answers},
+      {"binary_smoothed", Kind::binary_cross_entropy, uniform(0.05, 0.95), uniform(0, 1), 0.1},
+      {"classes", Kind::cross_entropy, uniform(0.1, 1), one_hot()},
+      {"classes_normalized", Kind::cross_entropy, probabilities(), probabilities()},
+      {"classes_smoothed", Kind::cross_entropy, uniform(0.1, 1), one_hot(), 0.1},
+  };
+}
+
+OpCase pointwise(const Pointwise& loss, const std::string& label, const Shape& shape) {
+  ops::PointwiseLoss op;
+  op.kind = loss.kind;
+  op.delta = 0.7;
+  op.label_smoothing = loss.smoothing;
+  return OpCase(loss.label + "_" + label, op, {{shape, loss.predictions}, {shape, loss.targets}});
+}
+
+OpCase pointwise_backward(const Pointwise& loss, const std::string& label, const Shape& shape) {
+  ops::PointwiseLossBackward op;
+  op.kind = loss.kind;
+  op.delta = 0.7;
+  op.label_smoothing = loss.smoothing;
+  return OpCase(loss.label + "_" + label, op,
+                {{{shape[0]}}, {shape, loss.predictions}, {shape, loss.targets}});
+}
+
+void add_pointwise(const Pointwise& loss, std::vector<OpCase>& cases) {
+  const std::vector<std::pair<std::string, Shape>> shapes = {
+      {"one", {1, 1}}, {"odd", {5, 7}}, {"pictures", {3, 5, 2, 3}}, {"many", {32, 3, 1025}}};
+  for (const auto& [label, shape] : shapes) {
+    cases.push_back(pointwise(loss, label, shape).differentiate({0}));
+    cases.push_back(pointwise_backward(loss, label, shape));
+  }
+}
+
+/// Probabilities at and beyond the bounds at which they are clipped.
+void add_clipped(std::vector<OpCase>& cases) {
+  using Kind = ops::PointwiseLoss::Kind;
+  for (const Kind kind : {Kind::binary_cross_entropy, Kind::cross_entropy}) {
+    const std::string label = kind == Kind::cross_entropy ? "classes" : "binary";
+    const Pointwise certain{label + "_certain", kind, one_hot(), uniform(0, 1)};
+    cases.push_back(pointwise(certain, "odd", {5, 7}));
+    cases.push_back(pointwise_backward(certain, "odd", {5, 7}));
+  }
+}
+
+// ---- Labels and metrics ----
+
+void add_one_hot(const std::string& label, std::int64_t samples, std::int64_t classes,
+                 std::vector<OpCase>& cases) {
+  const auto make = [=](DType dtype) -> OpPtr {
+    auto op = std::make_shared<ops::OneHot>();
+    op->classes = classes;
+    op->dtype = dtype;
+    return op;
+  };
+  cases.push_back(OpCase(label, make, {{{samples}, integers(classes), DType::i32}}));
+}
+
+void add_accuracy(std::vector<OpCase>& cases) {
+  const ops::Accuracy classes;
+  ops::Accuracy binary;
+  binary.binary = true;
+  binary.threshold = 0.25;
+  const CaseInput sparse{{17}, integers(5), DType::i32};
+  cases.push_back(OpCase("sparse", classes, {{{17, 5}}, sparse}));
+  cases.push_back(OpCase("one_hot", classes, {{{17, 5}}, {{17, 5}, one_hot()}}));
+  cases.push_back(OpCase("ties", classes, {{{17, 5}, integers(2)}, sparse}));
+  cases.push_back(OpCase("cifar10", classes, {{{32, 10}}, {{32}, integers(10), DType::i32}}));
+  cases.push_back(OpCase("one_answer", classes, {{{9, 1}}, {{9}, integers(2), DType::i32}}));
+  cases.push_back(OpCase("one_answer_binary", binary, {{{9, 1}}, {{9, 1}, integers(2)}}));
+  cases.push_back(OpCase("answers", binary, {{{11, 3}}, {{11, 3}, integers(2)}}));
+}
+
+}  // namespace
+
+std::vector<OpCase> loss_cases() {
+  std::vector<OpCase> cases;
+  for (const Classification& problem : classifications()) add_classification(problem, cases);
+  for (const Pointwise& loss : pointwise_losses()) add_pointwise(loss, cases);
+  add_clipped(cases);
+  add_one_hot("one", 1, 1, cases);
+  add_one_hot("odd", 13, 7, cases);
+  add_accuracy(cases);
+  return cases;
+}
+
+}  // namespace fovea::test

@@ -1,0 +1,121 @@
+#include "fovea/ops/update.h"
+
+#include <cmath>
+#include <limits>
+
+#include "tests/support/op_case.h"
+
+namespace fovea::test {
+namespace {
+
+CaseInput flag(bool finite) { return {{}, constant(finite ? 1 : 0), DType::i32}; }
+CaseInput counter(double value) { return {{}, constant(value), DType::i64}; }
+
+void add_counters(std::vector<OpCase>& cases) {
+  for (const auto& [label, applied] :
+       {std::pair("before_table", 2), std::pair("in_table", 9), std::pair("past_table", 40)}) {
+    cases.push_back(OpCase(label, ops::AdvanceStep{},
+                           {counter(11),
+                            counter(applied),
+                            {{13}, uniform(), DType::f32},
+                            counter(5),
+                            {{}, constant(-1), DType::f32}}));
+  }
+  cases.push_back(OpCase("finite", ops::CommitStep{}, {counter(11), flag(true)}));
+  cases.push_back(OpCase("not_finite", ops::CommitStep{}, {counter(11), flag(false)}));
+}
+
+void add_averages(std::vector<OpCase>& cases) {
+  ops::UpdateAverage average;
+  average.momentum = 0.9;
+  ops::AccumulateGradient clear;
+  clear.clear = true;
+  for (const bool finite : {true, false}) {
+    for (const auto& [size, shape] :
+         {std::pair("odd", Shape{3, 17}), std::pair("many", Shape{70001})}) {
+      const std::string label = size + std::string(finite ? "" : "_not_finite");
+      cases.push_back(OpCase(label, average, {{shape}, {shape}, flag(finite)}));
+      cases.push_back(OpCase(label, ops::AccumulateGradient{}, {{shape}, {shape}, flag(finite)}));
+      cases.push_back(OpCase(label + "_clear", clear, {{shape}, {shape}, flag(finite)}));
+    }
+    const CaseInput number{{}, uniform(1, 2), DType::f64};
+    cases.push_back(OpCase(finite ? "odd" : "not_finite", ops::AccumulateMetric{},
+                           {number, number, {{37}}, flag(finite)}));
+  }
+}
+
+void add_gradient_check(std::vector<OpCase>& cases) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const ops::GradientCheck op;
+  cases.push_back(OpCase("loss_alone", op, {{{}}}));
+  cases.push_back(OpCase("small", op, {{{}}, {{1}}, {{3, 7}}, {{17}}}));
+  cases.push_back(OpCase("many", op, {{{}}, {{5, 20011}}, {{3, 7}}}));
+  cases.push_back(OpCase("infinite_loss", op, {{{}, constant(infinity)}, {{3, 7}}}));
+  cases.push_back(OpCase("infinite_gradient", op, {{{}}, {{3, 7}}, {{5}, constant(-infinity)}}));
+  cases.push_back(OpCase("nan_gradient", op, {{{}}, {{3}, constant(std::nan(""))}, {{5}}}));
+}
+
+/// finite, sum_squares, rate, applied; then w, g and so many positive states for each parameter.
+std::vector<CaseInput> update_inputs(bool finite, const std::vector<Shape>& shapes, int states) {
+  std::vector<CaseInput> inputs = {
+      flag(finite), {{}, constant(9), DType::f64}, {{}, constant(0.01), DType::f32}, counter(7)};
+  for (const Shape& shape : shapes) {
+    inputs.push_back({shape});
+    inputs.push_back({shape});
+    for (int i = 0; i < states; ++i) inputs.push_back({shape, uniform(0.1, 1)});
+  }
+  return inputs;
+}
+
+struct Variant {
+  std::string label;
+  ops::UpdateAttributes attributes;
+};
+
+std::vector<Variant> update_variants() {
+  return {{"plain", {}},
+          {"decay", {0.1, 0, 0, 0}},
+          {"clip_value", {0, 0.5, 0, 0}},
+          {"clip_norm", {0, 0, 1.5, 0}},
+          {"clip_norm_and_decay", {0.1, 0, 100, 0}},
+          {"global_clip_norm", {0, 0, 0, 2}}};
+}
+
+/// Every variant over parameters of several sizes, and one step that may change nothing.
+template <class UpdateOp>
+void add_optimizer(const std::string& label, const UpdateOp& optimizer, int states,
+                   std::vector<OpCase>& cases) {
+  const std::vector<Shape> shapes = {{3, 3, 2, 5}, {1}, {20011}, {17}};
+  const auto add = [&](const std::string& name, bool finite, const std::vector<Shape>& parameters,
+                       UpdateOp op) {
+    op.parameters = static_cast<std::int64_t>(parameters.size());
+    cases.push_back(OpCase(label + "_" + name, op, update_inputs(finite, parameters, states)));
+  };
+  for (const Variant& variant : update_variants()) {
+    UpdateOp op = optimizer;
+    static_cast<ops::UpdateAttributes&>(op) = variant.attributes;
+    add(variant.label, true, shapes, op);
+  }
+  add("many", true, {{90001}, {13}}, optimizer);
+  add("not_finite", false, shapes, optimizer);
+  add("no_parameters", true, {}, optimizer);
+}
+
+}  // namespace
+
+std::vector<OpCase> update_cases() {
+  std::vector<OpCase> cases;
+  add_counters(cases);
+  add_averages(cases);
+  add_gradient_check(cases);
+  ops::SgdUpdate sgd;
+  add_optimizer("sgd", sgd, 0, cases);
+  sgd.momentum = 0.9;
+  add_optimizer("momentum", sgd, 1, cases);
+  sgd.nesterov = true;
+  add_optimizer("nesterov", sgd, 1, cases);
+  add_optimizer("adam", ops::AdamUpdate{}, 2, cases);
+  return cases;
+}
+
+}  // namespace fovea::test
