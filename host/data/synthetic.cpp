@@ -16,9 +16,12 @@ namespace {
 constexpr int kSide = 32;
 constexpr int kChannels = 3;
 constexpr std::size_t kPictureBytes = kSide * kSide * kChannels;
-constexpr int kMinRadius = 6;
-constexpr int kMaxRadius = 11;
+constexpr int kMinRadius = 8;
+constexpr int kMaxRadius = 10;
+constexpr int kMinCentre = 10;  // of both coordinates; the largest figure still fits in
+constexpr int kMaxCentre = 20;
 constexpr int kMinContrast = 60;  // of the brightness, on the scale 0 to 255
+constexpr int kGradient = 40;     // largest change of a channel from left to right
 constexpr int kNoise = 48;        // largest deviation of a pixel's channel
 
 enum class Figure { disc, ring, square, frame, diamond, triangle, plus, cross, rows, columns };
@@ -65,10 +68,13 @@ bool inside(Figure figure, const Placement& at, int dx, int dy) {
   return false;
 }
 
-int below(PictureRandom& random, int count) { return static_cast<int>(random.below(count)); }
+/// Uniform in [first, last].
+int between(PictureRandom& random, int first, int last) {
+  return first + static_cast<int>(random.below(last - first + 1));
+}
 
 Colour random_colour(PictureRandom& random) {
-  return {below(random, 256), below(random, 256), below(random, 256)};
+  return {between(random, 0, 255), between(random, 0, 255), between(random, 0, 255)};
 }
 
 int brightness(const Colour& c) { return (c[0] + 2 * c[1] + c[2]) / 4; }
@@ -99,18 +105,19 @@ void add_noise(std::uint8_t* picture, std::uint64_t key, std::uint64_t position)
 
 Placement random_placement(PictureRandom& random) {
   Placement at;
-  at.radius = kMinRadius + below(random, kMaxRadius - kMinRadius + 1);
-  at.line = 2 + below(random, 2);
-  at.x = at.radius + below(random, kSide - 2 * at.radius);
-  at.y = at.radius + below(random, kSide - 2 * at.radius);
-  at.flip = below(random, 2) == 1;
+  at.radius = between(random, kMinRadius, kMaxRadius);
+  at.line = between(random, 2, 3);
+  at.x = between(random, kMinCentre, kMaxCentre);
+  at.y = between(random, kMinCentre, kMaxCentre);
+  at.flip = between(random, 0, 1) == 1;
   return at;
 }
 
 void draw(std::uint8_t* picture, Figure figure, PictureRandom random) {
   const Colour left = random_colour(random);
   Colour right = left;
-  for (int& channel : right) channel = std::clamp(channel + below(random, 81) - 40, 0, 255);
+  for (int& channel : right)
+    channel = std::clamp(channel + between(random, -kGradient, kGradient), 0, 255);
   const Colour colour = contrasting_colour(random, left, right);
   const Placement at = random_placement(random);
 

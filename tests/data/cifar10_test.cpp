@@ -1,35 +1,10 @@
 // The CIFAR-10 reader: the layout, the search for the folder, and every way a file can be wrong.
-#include <cstdlib>
-
 #include "tests/data/data_test_support.h"
 
 namespace fovea::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Sets an environment variable (or unsets it, for null) until the end of the scope.
-class ScopedEnv {
- public:
-  ScopedEnv(const char* name, const char* value) : name_(name) {
-    if (const char* old = std::getenv(name)) old_ = old;
-    set(value);
-  }
-  ~ScopedEnv() { set(old_ ? old_->c_str() : nullptr); }
-  ScopedEnv(const ScopedEnv&) = delete;
-  ScopedEnv& operator=(const ScopedEnv&) = delete;
-
- private:
-  void set(const char* value) {
-    if (value != nullptr) {
-      setenv(name_, value, 1);
-    } else {
-      unsetenv(name_);
-    }
-  }
-  const char* name_;
-  std::optional<std::string> old_;
-};
 
 TEST(Cifar10, ReadsPicturesChannelsLastInOrder) {
   const TempFolder folder;

@@ -1,4 +1,5 @@
-// What the tests of the data room share: a temporary folder, small files in the official layouts,
+// What the tests of the data room share: a temporary folder and environment, small
+// files in the official layouts,
 // and a check of what an error says.
 #pragma once
 
@@ -6,8 +7,10 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +37,29 @@ class TempFolder {
 
  private:
   std::filesystem::path path_;
+};
+
+/// Sets an environment variable (or unsets it, for null) until the end of the scope.
+class ScopedEnv {
+ public:
+  ScopedEnv(const char* name, const char* value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
+    set(value);
+  }
+  ~ScopedEnv() { set(old_ ? old_->c_str() : nullptr); }
+  ScopedEnv(const ScopedEnv&) = delete;
+  ScopedEnv& operator=(const ScopedEnv&) = delete;
+
+ private:
+  void set(const char* value) {
+    if (value != nullptr) {
+      setenv(name_, value, 1);
+    } else {
+      unsetenv(name_);
+    }
+  }
+  const char* name_;
+  std::optional<std::string> old_;
 };
 
 using Bytes = std::vector<std::uint8_t>;

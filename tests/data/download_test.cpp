@@ -204,6 +204,46 @@ TEST_F(Download, SaysThatTheServerCannotBeReached) {
   EXPECT_EQ(entries(), 0);
 }
 
+/// While this lives, the program curl is a shell script with this line, or missing for "".
+class FakeCurl {
+ public:
+  explicit FakeCurl(const std::string& line) : path_("PATH", folder_.path().c_str()) {
+    if (line.empty()) return;
+    const std::string script = "#!/bin/sh\n" + line + "\n";
+    write_file(folder_ / "curl", Bytes(script.begin(), script.end()));
+    fs::permissions(folder_ / "curl", fs::perms::owner_all);
+  }
+
+ private:
+  TempFolder folder_;
+  ScopedEnv path_;
+};
+
+TEST_F(Download, SaysThatCurlIsMissing) {
+  const HttpServer server(archive_, {});
+  const FakeCurl missing("");
+  expect_error(ErrorCode::unsupported, {"curl", "not installed", "apt-get install curl"},
+               [&] { download_cifar10(options(server)); });
+}
+
+TEST_F(Download, StopsWhenCurlIsInterrupted) {
+  const HttpServer server(archive_, {});
+  write_part(10);
+  const FakeCurl interrupted("kill -INT $$");
+  expect_error(ErrorCode::interrupted, {"stopped after 10 of", "continues there"},
+               [&] { download_cifar10(options(server)); });
+  EXPECT_EQ(fs::file_size(part()), 10u);
+}
+
+TEST_F(Download, SaysThatTheDiskMayBeFull) {
+  const HttpServer server(archive_, {});
+  const FakeCurl full("echo 'curl: (23) no room' >&2; echo again >> \"$0.calls\"; exit 23");
+  expect_error(ErrorCode::io, {"is the disk full?", "curl: (23) no room"},
+               [&] { download_cifar10(options(server)); });
+  EXPECT_EQ(read_file(std::string(std::getenv("PATH")) + "/curl.calls").size(), 6u)
+      << "one line, for one attempt";
+}
+
 TEST_F(Download, RefusesAnArchiveOfSomethingElse) {
   const TempFolder source;
   write_file(source / "readme", {1, 2, 3});

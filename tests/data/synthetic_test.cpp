@@ -27,9 +27,12 @@ TEST(Synthetic, HasTheFormOfADataSet) {
 
 TEST(Synthetic, SameSeedSameBytesOnEveryMachine) {
   const TrainTest data = make_synthetic(7, 200, 50);
-  EXPECT_EQ(digest(data.train.x), "PIN_X");
-  EXPECT_EQ(digest(data.train.y), "PIN_Y");
-  EXPECT_EQ(digest(data.test.x), "PIN_T");
+  EXPECT_EQ(digest(data.train.x),
+            "f1aa77e7b5af3d942fb225aa204ac36385ad5b2af7f0072737110c29367aea9b");
+  EXPECT_EQ(digest(data.train.y),
+            "890812e33614ebce7210c4ee030158ab4eeb2fcac42b72f3490ccd889bc42c8c");
+  EXPECT_EQ(digest(data.test.x),
+            "ad2c8d269a682a0b3a90d22a75ee0b0f6e5f7637ea282851b480e6fc6fb3d814");
 }
 
 TEST(Synthetic, OtherSeedsAndPartsDiffer) {
