@@ -12,8 +12,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Steps whose time is left out of samples_per_second.
+/// Steps whose time is left out of samples_per_second, and how many after them it looks at.
 constexpr std::int64_t kWarmUpSteps = 10;
+constexpr std::size_t kRatesKept = 100'000;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -250,6 +251,7 @@ class Fit {
     plan.validation_samples = has_validation() ? validation_.inputs.front().shape()[0] : 0;
     for (const auto& callback : options_.callbacks) callback->on_train_begin(model_, plan);
     last_save_ = Clock::now();
+    rates_.reserve(kRatesKept);
   }
 
   void run_epoch() {
@@ -275,7 +277,7 @@ class Fit {
     impl_.run_training_step(batch.inputs, batch.targets,
                             update ? StepMode::train : StepMode::accumulate, update ? in_group : 1);
     const std::int64_t step = position().step++;
-    if (++steps_run_ > kWarmUpSteps) {
+    if (++steps_run_ > kWarmUpSteps && rates_.size() < rates_.capacity()) {
       rates_.push_back(static_cast<double>(batch.count) / seconds_since(step_begin_));
     }
     step_begin_ = Clock::now();
