@@ -92,7 +92,7 @@ OpPtr make_op(std::string_view name, const Json& attributes) {
   try {
     op = factory(attributes);
   } catch (const Error& error) {
-    fail(error.code(), "op '", name, "': ", error.what());
+    fail(ErrorCode::parse, "op '", name, "': ", error.what());
   }
   require_known_attributes(*op, attributes);
   return op;

@@ -84,10 +84,11 @@ TEST(Initializer, DistributionsAreTheOnesNamed) {
 }
 
 TEST(Initializer, ConstantsAreExact) {
-  for (double value : initialized({3, 5}, constant_value(0.1)).span<double>())
-    EXPECT_EQ(value, 0.1);
-  for (double value : initialized({7}, zeros()).span<double>()) EXPECT_EQ(value, 0);
-  for (double value : initialized({7}, ones()).span<double>()) EXPECT_EQ(value, 1);
+  for (const auto& [initializer, value] :
+       {std::pair(constant_value(0.1), 0.1), std::pair(zeros(), 0.0), std::pair(ones(), 1.0)}) {
+    const Tensor tensor = initialized({3, 5}, initializer);
+    for (double element : tensor.span<double>()) EXPECT_EQ(element, value);
+  }
 }
 
 TEST(Initializer, ValuesDependOnSeedAndPathAlone) {

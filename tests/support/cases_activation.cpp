@@ -21,7 +21,7 @@ std::vector<Range> activations() {
       {{Kind::elu, 0.5}, away_from_zero(0.1, 3), away_from_zero(0.1, 0.4)},
       {{Kind::sigmoid}, uniform(-6, 6), uniform(0, 1)},
       {{Kind::tanh}, uniform(-3, 3), uniform(-1, 1)},
-      {{Kind::gelu}, uniform(-5, 5), uniform(-5, 5)},
+      {{Kind::gelu}, uniform(-3, 3), uniform(-3, 3)},
       {{Kind::silu}, uniform(-8, 8), uniform(-8, 8)},
   };
 }
@@ -35,8 +35,8 @@ std::string name_of(const Activation& activation) {
 void add_activation(const Range& range, const std::string& label, const Shape& shape,
                     std::vector<OpCase>& cases) {
   const std::string name = name_of(range.activation) + "_" + label;
-  cases.push_back(
-      OpCase(name, ops::Activate(range.activation), {{shape, range.x}}).differentiate({0}));
+  const OpCase forward(name, ops::Activate(range.activation), {{shape, range.x}});
+  cases.push_back(shape.numel() <= 1000 ? forward.differentiate({0}) : forward);
   ops::ActivateBackward backward;
   backward.activation = range.activation;
   cases.push_back(OpCase(name, backward, {{shape}, {shape, range.saved}}));
@@ -44,8 +44,10 @@ void add_activation(const Range& range, const std::string& label, const Shape& s
 
 void add_softmax(const std::string& label, const Shape& shape, double largest,
                  std::vector<OpCase>& cases) {
-  cases.push_back(
-      OpCase(label, ops::Softmax{}, {{shape, uniform(-largest, largest)}}).differentiate({0}));
+  const OpCase forward(label, ops::Softmax{}, {{shape, uniform(-largest, largest)}});
+  // Central differences lose too many digits of tiny probabilities.
+  const bool moderate = shape.numel() <= 1000 && largest <= 10;
+  cases.push_back(moderate ? forward.differentiate({0}) : forward);
   cases.push_back(OpCase(label, ops::SoftmaxBackward{}, {{shape}, {shape, probabilities()}}));
 }
 

@@ -13,13 +13,19 @@ std::vector<std::pair<std::string, Shape>> element_shapes() {
           {"many", {2, 70001}}};
 }
 
+/// Numeric gradients of many elements are slow and lose digits in the sum of all outputs.
+std::vector<int> if_small(const Shape& shape, std::vector<int> differentiable) {
+  return shape.numel() <= 1000 ? differentiable : std::vector<int>{};
+}
+
 void add_arithmetic(std::vector<OpCase>& cases) {
   ops::Scale scale;
   scale.factor = -2.75;
   for (const auto& [label, shape] : element_shapes()) {
-    cases.push_back(OpCase(label, ops::Add{}, {{shape}, {shape}}).differentiate({0, 1}));
-    cases.push_back(OpCase(label, ops::Multiply{}, {{shape}, {shape}}).differentiate({0, 1}));
-    cases.push_back(OpCase(label, scale, {{shape}}).differentiate({0}));
+    const std::vector<int> first = if_small(shape, {0}), both = if_small(shape, {0, 1});
+    cases.push_back(OpCase(label, ops::Add{}, {{shape}, {shape}}).differentiate(both));
+    cases.push_back(OpCase(label, ops::Multiply{}, {{shape}, {shape}}).differentiate(both));
+    cases.push_back(OpCase(label, scale, {{shape}}).differentiate(first));
   }
 }
 
@@ -64,7 +70,7 @@ void add_concat(const std::string& label, int axis, const std::vector<Shape>& sh
     all.push_back(static_cast<int>(inputs.size()));
     inputs.push_back({shape});
   }
-  cases.push_back(OpCase(label, op, std::move(inputs)).differentiate(all));
+  cases.push_back(OpCase(label, op, std::move(inputs)).differentiate(if_small(shapes[0], all)));
 }
 
 void add_slice(const std::string& label, const Shape& x, int axis, std::int64_t begin,
@@ -73,7 +79,7 @@ void add_slice(const std::string& label, const Shape& x, int axis, std::int64_t 
   op.axis = axis;
   op.begin = begin;
   op.size = size;
-  cases.push_back(OpCase(label, op, {{x}}).differentiate({0}));
+  cases.push_back(OpCase(label, op, {{x}}).differentiate(if_small(x, {0})));
 }
 
 void add_pad(const std::string& label, const Shape& x, int axis, std::int64_t before,
@@ -82,7 +88,7 @@ void add_pad(const std::string& label, const Shape& x, int axis, std::int64_t be
   op.axis = axis;
   op.before = before;
   op.after = after;
-  cases.push_back(OpCase(label, op, {{x}}).differentiate({0}));
+  cases.push_back(OpCase(label, op, {{x}}).differentiate(if_small(x, {0})));
 }
 
 void add_shapes(std::vector<OpCase>& cases) {
@@ -110,12 +116,13 @@ void add_dropout(const std::string& label, double rate, const Shape& x,
   op.stream = 0xFEDCBA9876543210;
   const CaseInput seed{{}, integers(1000), DType::i64};
   const CaseInput step{{}, integers(1000), DType::i64};
-  cases.push_back(OpCase(label, op, {{x}, seed, step}).differentiate({0}));
+  cases.push_back(OpCase(label, op, {{x}, seed, step}).differentiate(if_small(x, {0})));
 }
 
 void add_reductions(std::vector<OpCase>& cases) {
   for (const auto& [label, shape] : element_shapes()) {
-    cases.push_back(OpCase(label, ops::Mean{}, {{shape}}).differentiate({0}));
+    const std::vector<int> first = if_small(shape, {0});
+    cases.push_back(OpCase(label, ops::Mean{}, {{shape}}).differentiate(first));
     ops::Broadcast broadcast;
     broadcast.shape = shape;
     broadcast.factor = 0.7;
@@ -125,7 +132,7 @@ void add_reductions(std::vector<OpCase>& cases) {
       ops::WeightPenalty penalty;
       penalty.l1 = l1;
       penalty.l2 = l2;
-      cases.push_back(OpCase(name, penalty, {{shape, away_from_zero()}}).differentiate({0}));
+      cases.push_back(OpCase(name, penalty, {{shape, away_from_zero()}}).differentiate(first));
       ops::WeightPenaltyBackward backward;
       backward.l1 = l1;
       backward.l2 = l2;
