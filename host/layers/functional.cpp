@@ -188,8 +188,8 @@ class Functional {
   std::vector<std::string> output_names_;
 };
 
-Network chain(const InputSpec& spec, std::span<const AnyLayer> layers, std::string name) {
-  const Symbol x = input(spec.shape, spec.name, spec.dtype);
+Network chain(const Input& start, std::span<const AnyLayer> layers, std::string name) {
+  const Symbol x = input(start.shape(), start.name(), start.dtype());
   Symbol y = x;
   for (const AnyLayer& layer : layers) {
     FOVEA_REQUIRE(layer->kind() != Input::kKind, invalid_argument,
@@ -205,7 +205,7 @@ Network chain_from_its_input(std::span<const AnyLayer> layers, std::string name)
                 "a Sequential starts with an Input that gives one sample's shape, as in "
                 "Input({32, 32, 3}), not with ",
                 layers.empty() ? "nothing" : layers.front()->kind());
-  return chain({first->name(), first->shape(), first->dtype()}, layers.subspan(1), std::move(name));
+  return chain(*first, layers.subspan(1), std::move(name));
 }
 
 }  // namespace
@@ -229,7 +229,7 @@ Network::Network(const std::vector<Symbol>& inputs, const std::vector<Output>& o
 Network::Network(const Sequential& sequential, std::string name)
     : Network(chain_from_its_input(sequential.layers(), std::move(name))) {}
 
-Network::Network(const Sequential& sequential, const InputSpec& spec, std::string name)
-    : Network(chain(spec, sequential.layers(), std::move(name))) {}
+Network::Network(const Sequential& sequential, const Input& input, std::string name)
+    : Network(chain(input, sequential.layers(), std::move(name))) {}
 
 }  // namespace fovea

@@ -17,6 +17,8 @@
 
 namespace fovea {
 
+class Input;
+
 /// What a network reads. `shape` is one sample's, without the batch axis.
 struct InputSpec {
   std::string name = "input_layer";
@@ -95,7 +97,7 @@ class FOVEA_API Network {
   /// invalid_argument for a missing, misplaced or second Input.
   Network(const Sequential& layers,  // NOLINT(google-explicit-constructor)
           std::string name = "sequential");
-  Network(const Sequential& layers, const InputSpec& input, std::string name = "sequential");
+  Network(const Sequential& layers, const Input& input, std::string name = "sequential");
 
   /// A function over a Builder, with one input and one output, "output".
   Network(InputSpec input, std::function<Value(Builder&, Value)> function,
