@@ -20,17 +20,16 @@ void Callback::on_epoch_end(Model&, int, const Logs&) {}
 void Callback::on_train_end(Model&) {}
 void Callback::restore(const Json&) {}
 
+double Logs::at(const std::string& name) const {
+  if (const double* value = find_log(*this, name)) return *value;
+  std::vector<std::string> known;
+  for (const auto& [key, value] : *this) known.push_back(key);
+  fail_unknown("metric", name, known);
+}
+
 std::vector<double> History::metric(const std::string& name) const {
   std::vector<double> values;
-  for (const Logs& epoch : logs) {
-    if (const double* value = find_log(epoch, name)) {
-      values.push_back(*value);
-      continue;
-    }
-    std::vector<std::string> known;
-    for (const auto& [key, value] : epoch) known.push_back(key);
-    fail_unknown("metric of this history", name, known);
-  }
+  for (const Logs& epoch : logs) values.push_back(epoch.at(name));
   return values;
 }
 

@@ -14,7 +14,11 @@ namespace fovea {
 class Model;
 
 /// Metrics by name, in the order in which they are shown: loss, accuracy, val_loss, val_accuracy.
-using Logs = std::vector<std::pair<std::string, double>>;
+struct FOVEA_API Logs : std::vector<std::pair<std::string, double>> {
+  using vector::vector;
+  /// Throws invalid_argument, listing the metrics, for an unknown name.
+  double at(const std::string& name) const;
+};
 
 /// Null when there is none of that name.
 FOVEA_API const double* find_log(const Logs& logs, const std::string& name);

@@ -20,12 +20,6 @@ using test::quiet;
 using test::same_weights;
 using test::small_cnn;
 
-double log_of(const Logs& logs, const std::string& name) {
-  const double* value = find_log(logs, name);
-  EXPECT_NE(value, nullptr) << name;
-  return value != nullptr ? *value : std::numeric_limits<double>::quiet_NaN();
-}
-
 TEST(Model, LearnsAnEasyProblem) {
   Model model = compiled_model(small_cnn());
   FitOptions options = quiet(6);
@@ -35,7 +29,7 @@ TEST(Model, LearnsAnEasyProblem) {
   ASSERT_EQ(loss.size(), 6U);
   EXPECT_LT(loss.back(), 0.5 * loss.front());
   EXPECT_GT(history.metric("val_accuracy").back(), 0.9);
-  EXPECT_GT(log_of(model.evaluate(bright_channel(90, 3)), "accuracy"), 0.9);
+  EXPECT_GT(model.evaluate(bright_channel(90, 3)).at("accuracy"), 0.9);
 }
 
 TEST(Model, PredictGivesTheSameForAnyBatchSize) {
@@ -108,7 +102,7 @@ TEST(Model, AShortLastBatchTrainsTheSameWeights) {
   const Logs first = by_hand.train_on_batch({data.x.slice(0, 16)}, {data.y.slice(0, 16)});
   const Logs second = by_hand.train_on_batch({data.x.slice(16, 20)}, {data.y.slice(16, 20)});
   EXPECT_TRUE(same_weights(model, by_hand));
-  const double mean = (16 * log_of(first, "loss") + 4 * log_of(second, "loss")) / 20;
+  const double mean = (16 * first.at("loss") + 4 * second.at("loss")) / 20;
   EXPECT_NEAR(history.metric("loss")[0], mean, 1e-6);
 }
 
@@ -173,9 +167,8 @@ TEST(Model, SeveralInputsAndWeightedLosses) {
   data.targets = {Tensor::zeros({12}, DType::i32), Tensor::full({12, 1}, 2.0)};
   const History history = model.fit(data, quiet(30, 4));
   const Logs& last = history.logs.back();
-  EXPECT_LT(log_of(last, "loss"), log_of(history.logs.front(), "loss"));
-  EXPECT_NEAR(log_of(last, "loss"), log_of(last, "class_loss") + 0.25 * log_of(last, "size_loss"),
-              1e-5);
+  EXPECT_LT(last.at("loss"), history.logs.front().at("loss"));
+  EXPECT_NEAR(last.at("loss"), last.at("class_loss") + 0.25 * last.at("size_loss"), 1e-5);
   EXPECT_NE(find_log(last, "class_accuracy"), nullptr);
   EXPECT_NE(find_log(last, "size_mae"), nullptr);
 }
