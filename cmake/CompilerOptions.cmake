@@ -1,5 +1,13 @@
 # How every target of the project is compiled, and how its programs are made.
 
+# Warnings are errors with the compilers that CI runs. Others may warn of what these do not, rightly
+# or not (g++ 14 sees copies out of bounds in std::vector), and that must not stop a user's build.
+set(warnings_as_errors OFF)
+if("${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" MATCHES "^(GNU 12|Clang 14)\\.")
+  set(warnings_as_errors ON)
+endif()
+option(FOVEA_WARNINGS_AS_ERRORS "Treat compiler warnings as errors" ${warnings_as_errors})
+
 find_program(FOVEA_CCACHE ccache)
 if(FOVEA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${FOVEA_CCACHE})
