@@ -124,8 +124,9 @@ void complete(Options& o) {
     throw UsageError("--checkpoint-steps and --checkpoint-minutes need --save FILE");
   }
   for (const auto& [name, file] : {std::pair("--save", o.save), std::pair("--json", o.json)}) {
+    if (file.empty()) continue;
     const fs::path folder = fs::absolute(file).parent_path();
-    if (!file.empty() && !fs::is_directory(folder)) {
+    if (!fs::is_directory(folder)) {
       throw UsageError(std::string(name) + ": there is no folder " + folder.string());
     }
   }
@@ -276,8 +277,8 @@ void write_report(const Options& o, const fovea::Model& model, const fovea::Trai
   json.set("augment", o.augment);
   json.set("seed", model.options().seed);
   json.set("history", describe_history(result.history));
-  json.set("test_loss", *fovea::find_log(result.test, "loss"));
-  json.set("test_accuracy", *fovea::find_log(result.test, "accuracy"));
+  json.set("test_loss", result.test.at("loss"));
+  json.set("test_accuracy", result.test.at("accuracy"));
   json.set("images_per_second", result.history.samples_per_second);
   json.set("training_seconds", result.seconds);
   json.set("peak_rss_bytes", peak_rss_bytes());
@@ -300,9 +301,8 @@ void run(const Options& o) {
   std::signal(SIGINT, on_interrupt);
   const Result result = train(model, data, o);
   if (!o.save.empty()) out << "The model is in " << o.save << '\n';
-  std::cout << std::fixed << std::setprecision(4)
-            << "Test loss: " << *fovea::find_log(result.test, "loss")
-            << " - test accuracy: " << *fovea::find_log(result.test, "accuracy") << std::endl;
+  std::cout << std::fixed << std::setprecision(4) << "Test loss: " << result.test.at("loss")
+            << " - test accuracy: " << result.test.at("accuracy") << std::endl;
   if (!o.json.empty()) write_report(o, model, data, result);
 }
 

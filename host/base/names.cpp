@@ -1,7 +1,6 @@
 #include "fovea/names.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 #include "fovea/error.h"
@@ -9,20 +8,27 @@
 namespace fovea {
 namespace {
 
-/// Levenshtein's distance, row by row.
+/// How many letters to insert, delete, replace or swap with their neighbour make `b` out of `a`.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+  const std::size_t columns = b.size() + 1;
+  std::vector<std::size_t> distances((a.size() + 1) * columns);
+  const auto at = [&](std::size_t i, std::size_t j) -> std::size_t& {
+    return distances[i * columns + j];  // of the first i letters of a and the first j of b
+  };
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        at(i, j) = i + j;
+        continue;
+      }
+      const std::size_t replaced = at(i - 1, j - 1) + (a[i - 1] == b[j - 1] ? 0 : 1);
+      at(i, j) = std::min({replaced, at(i - 1, j) + 1, at(i, j - 1) + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        at(i, j) = std::min(at(i, j), at(i - 2, j - 2) + 1);
+      }
     }
   }
-  return row.back();
+  return distances.back();
 }
 
 }  // namespace
@@ -30,9 +36,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string closest_name(std::string_view name, std::span<const std::string> candidates) {
   if (name.empty()) return {};
   std::string closest;
-  std::size_t least = std::max<std::size_t>(name.size() / 3, 1) + 1;
+  std::size_t least = std::max<std::size_t>(name.size() / 4, 1) + 1;
   for (const std::string& candidate : candidates) {
-    const bool begins = name.size() >= 3 && candidate.starts_with(name);
+    const bool begins =
+        name.size() >= 3 && candidate.size() > name.size() && candidate.starts_with(name);
     const std::size_t distance = begins ? 1 : edit_distance(name, candidate);
     if (distance < least) {
       least = distance;

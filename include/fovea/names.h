@@ -9,8 +9,9 @@
 
 namespace fovea {
 
-/// The candidate that `name` resembles most: the one it begins, or differs from in at most a third
-/// of its letters (insertions, deletions and replacements). Empty where there is none.
+/// The candidate that `name` resembles most: the one it begins, or differs from in at most a
+/// quarter of its letters (inserted, deleted, replaced, or swapped with a neighbour). Empty where
+/// there is none.
 FOVEA_API std::string closest_name(std::string_view name, std::span<const std::string> candidates);
 
 /// Throws invalid_argument: "unknown loss 'mea'; did you mean 'mae'? Known: huber, mae, mse".

@@ -134,13 +134,13 @@ struct AdamRule {
 TEST(Optimizer, AdamScalesByItsMoments) {
   AdamRule rule;
   expect_near(optimize(Adam(0.01, 0.9, 0.99, 1e-3)),
-              expected([&](auto... arguments) { rule(arguments...); }));
+              expected([&](auto&&... arguments) { rule(arguments...); }));
 }
 
 TEST(Optimizer, AdamWDecaysWeightsBesides) {
   AdamRule rule{0.1};
   expect_near(optimize(AdamW(0.01, 0.1, 0.9, 0.99, 1e-3)),
-              expected([&](auto... arguments) { rule(arguments...); }));
+              expected([&](auto&&... arguments) { rule(arguments...); }));
 }
 
 TEST(Optimizer, ClipsElementsParametersOrAllTogether) {
@@ -250,7 +250,8 @@ TEST(Optimizer, RefusesBadJson) {
   json = Adam().to_json();
   json.set("beta1", 2);
   expect_error(ErrorCode::parse, "beta1 is in [0, 1), not 2", [&] { optimizer_from_json(json); });
-  expect_error(ErrorCode::parse, "'name'", [] { optimizer_from_json(Json::object()); });
+  expect_error(ErrorCode::parse, "the key \"name\" is missing",
+               [] { optimizer_from_json(Json::object()); });
 }
 
 }  // namespace
