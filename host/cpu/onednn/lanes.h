@@ -16,14 +16,24 @@
 
 namespace fovea::onednn {
 
-/// Vectors of W numbers that may lie at any address that suits one number.
 template <int W>
 struct Lanes {
-  typedef float Floats __attribute__((vector_size(4 * W), aligned(4), may_alias));
-  typedef double Doubles __attribute__((vector_size(8 * W), aligned(8), may_alias));
-  typedef std::int32_t Ints __attribute__((vector_size(4 * W), aligned(4), may_alias));
-  typedef std::uint8_t Bytes __attribute__((vector_size(W), aligned(1), may_alias));
+  typedef float Floats __attribute__((vector_size(4 * W)));
+  typedef double Doubles __attribute__((vector_size(8 * W)));
+  typedef std::int32_t Ints __attribute__((vector_size(4 * W)));
+  typedef std::uint8_t Bytes __attribute__((vector_size(W)));
 };
+
+/// Vectors move to and from memory by these alone, whatever the address's alignment. They are
+/// passed by reference, since registers for passing them differ between instruction sets.
+template <class Vector>
+FOVEA_INLINE void load(Vector& vector, const void* from) {
+  __builtin_memcpy(&vector, from, sizeof(vector));
+}
+template <class Vector>
+FOVEA_INLINE void store(void* to, const Vector& vector) {
+  __builtin_memcpy(to, &vector, sizeof(vector));
+}
 
 /// The lanes of a cell in groups that fit a vector: as many of 16 as go, one of 8, the rest single.
 struct LaneGroups {

@@ -25,15 +25,12 @@ struct Run {
   }
 };
 
-template <class Vector>
-FOVEA_INLINE const Vector& at(const float* values, std::int64_t index) {
-  return *reinterpret_cast<const Vector*>(values + index);
-}
-
 template <int W>
 FOVEA_INLINE void add_to(double* sums, const typename Lanes<W>::Floats& values) {
-  auto& target = *reinterpret_cast<typename Lanes<W>::Doubles*>(sums);
-  target += __builtin_convertvector(values, typename Lanes<W>::Doubles);
+  typename Lanes<W>::Doubles total;
+  load(total, sums);
+  total += __builtin_convertvector(values, typename Lanes<W>::Doubles);
+  store(sums, total);
 }
 
 struct Moments : Run {
@@ -41,12 +38,15 @@ struct Moments : Run {
   FOVEA_INLINE void run(std::int64_t lane) const {
     using Floats = typename Lanes<W>::Floats;
     const std::int64_t lanes = job.picture.lanes;
-    const Floats first = at<Floats>(job.x, channel / lanes * job.picture.plane_size() + lane);
+    Floats first;
+    load(first, job.x + channel / lanes * job.picture.plane_size() + lane);
     Floats sum = {};
     Floats squares = {};
-    const float* x = job.x + offset + lane;
-    for (std::int64_t i = 0; i < count; ++i, x += lanes) {
-      const Floats difference = at<Floats>(x, 0) - first;
+    const float* cell = job.x + offset + lane;
+    for (std::int64_t i = 0; i < count; ++i, cell += lanes) {
+      Floats x;
+      load(x, cell);
+      const Floats difference = x - first;
       sum += difference;
       squares += difference * difference;
     }
@@ -55,24 +55,36 @@ struct Moments : Run {
   }
 };
 
+/// d = dy, or with kRelu dy where saved > 0.
+template <bool kRelu, class Floats>
+FOVEA_INLINE void load_gradient(Floats& d, const NormJob& job, std::int64_t cell) {
+  load(d, job.dy + cell);
+  if constexpr (kRelu) {
+    Floats saved;
+    load(saved, job.saved + cell);
+    d = saved > 0 ? d : Floats{};
+  }
+}
+
 template <bool kRelu>
 struct Gradients : Run {
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
     using Floats = typename Lanes<W>::Floats;
-    const std::int64_t lanes = job.picture.lanes;
-    const Floats mean = at<Floats>(job.mean, channel + lane);
+    Floats mean;
+    load(mean, job.mean + channel + lane);
     Floats sum = {};
     Floats products = {};
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t cell = offset + lane + i * lanes;
-      Floats d = at<Floats>(job.dy, cell);
+      const std::int64_t cell = offset + lane + i * job.picture.lanes;
+      Floats d, x;
+      load_gradient<kRelu>(d, job, cell);
       if constexpr (kRelu) {
-        d = at<Floats>(job.saved, cell) > 0 ? d : Floats{};
-        if (job.d != nullptr) *reinterpret_cast<Floats*>(job.d + cell) = d;
+        if (job.d != nullptr) store(job.d + cell, d);
       }
+      load(x, job.x + cell);
       sum += d;
-      products += d * (at<Floats>(job.x, cell) - mean);
+      products += d * (x - mean);
     }
     add_to<W>(sums(0, lane), sum);
     add_to<W>(sums(1, lane), products);
@@ -84,16 +96,22 @@ struct Normalize : Run {
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
     using Floats = typename Lanes<W>::Floats;
-    const std::int64_t lanes = job.picture.lanes;
-    const Floats mean = at<Floats>(job.mean, channel + lane);
-    const Floats factor = at<Floats>(job.factor, channel + lane);
-    const Floats shift = at<Floats>(job.offset, channel + lane);
+    Floats mean, factor, shift;
+    load(mean, job.mean + channel + lane);
+    load(factor, job.factor + channel + lane);
+    load(shift, job.offset + channel + lane);
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t cell = offset + lane + i * lanes;
-      Floats y = (at<Floats>(job.x, cell) - mean) * factor + shift;
-      if constexpr (kResidual) y += at<Floats>(job.residual, cell);
+      const std::int64_t cell = offset + lane + i * job.picture.lanes;
+      Floats y;
+      load(y, job.x + cell);
+      y = (y - mean) * factor + shift;
+      if constexpr (kResidual) {
+        Floats residual;
+        load(residual, job.residual + cell);
+        y += residual;
+      }
       if constexpr (kRelu) y = y < 0 ? Floats{} : y;  // in this order, a NaN stays one
-      *reinterpret_cast<Floats*>(job.y + cell) = y;
+      store(job.y + cell, y);
     }
   }
 };
@@ -103,17 +121,18 @@ struct ApplyGradients : Run {
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
     using Floats = typename Lanes<W>::Floats;
-    const std::int64_t lanes = job.picture.lanes;
-    const Floats mean = at<Floats>(job.mean, channel + lane);
-    const Floats factor = at<Floats>(job.factor, channel + lane);
-    const Floats slope = at<Floats>(job.slope, channel + lane);
-    const Floats shift = at<Floats>(job.offset, channel + lane);
+    Floats mean, factor, slope, shift;
+    load(mean, job.mean + channel + lane);
+    load(factor, job.factor + channel + lane);
+    load(slope, job.slope + channel + lane);
+    load(shift, job.offset + channel + lane);
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t cell = offset + lane + i * lanes;
-      Floats d = at<Floats>(job.dy, cell);
-      if constexpr (kRelu) d = at<Floats>(job.saved, cell) > 0 ? d : Floats{};
-      *reinterpret_cast<Floats*>(job.dx + cell) =
-          d * factor + (at<Floats>(job.x, cell) - mean) * slope + shift;
+      const std::int64_t cell = offset + lane + i * job.picture.lanes;
+      Floats d, x;
+      load_gradient<kRelu>(d, job, cell);
+      load(x, job.x + cell);
+      x = d * factor + (x - mean) * slope + shift;
+      store(job.dx + cell, x);
     }
   }
 };

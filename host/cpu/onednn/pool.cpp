@@ -68,13 +68,14 @@ struct MaxPool {
       for (std::int64_t ow = 0; ow < window.output.w; ++ow, at += lanes) {
         const Cells cells(window, oh, ow);
         const float* corner = x + (cells.top * window.input.w + cells.left) * lanes;
-        Floats best = *reinterpret_cast<const Floats*>(corner);
+        Floats best;
+        load(best, corner);
         Ints where = Ints{} + static_cast<std::int32_t>((cells.top - cells.row) * window.kernel.w +
                                                         (cells.left - cells.column));
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
-            const Floats value =
-                *reinterpret_cast<const Floats*>(x + (ih * window.input.w + iw) * lanes);
+            Floats value;
+            load(value, x + (ih * window.input.w + iw) * lanes);
             const Ints larger = (value > best) | (value != value);  // a NaN beats any number
             best = larger ? value : best;
             if constexpr (!std::is_void_v<Index>) {
@@ -85,13 +86,12 @@ struct MaxPool {
             }
           }
         }
-        *reinterpret_cast<Floats*>(job.to + at) = best;
+        store(job.to + at, best);
         if constexpr (std::is_same_v<Index, std::uint8_t>) {
-          using Bytes = typename Lanes<W>::Bytes;
-          *reinterpret_cast<Bytes*>(static_cast<std::uint8_t*>(job.argmax) + at) =
-              __builtin_convertvector(where, Bytes);
+          const auto narrow = __builtin_convertvector(where, typename Lanes<W>::Bytes);
+          store(static_cast<Index*>(job.argmax) + at, narrow);
         } else if constexpr (std::is_same_v<Index, std::int32_t>) {
-          *reinterpret_cast<Ints*>(static_cast<std::int32_t*>(job.argmax) + at) = where;
+          store(static_cast<Index*>(job.argmax) + at, where);
         }
       }
     }
@@ -115,10 +115,13 @@ struct AvgPool {
         Floats sum = {};
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
-            sum += *reinterpret_cast<const Floats*>(x + (ih * window.input.w + iw) * lanes);
+            Floats value;
+            load(value, x + (ih * window.input.w + iw) * lanes);
+            sum += value;
           }
         }
-        *reinterpret_cast<Floats*>(y) = sum * cells.share();
+        sum *= cells.share();
+        store(y, sum);
       }
     }
   }
@@ -131,7 +134,7 @@ FOVEA_INLINE std::int64_t clear_rows(float* dx, const Job& job, std::int64_t fro
   const std::int64_t lanes = job.large.lanes;
   const std::int64_t row = job.window.input.w * lanes;
   for (std::int64_t at = from * row; at < to * row; at += lanes) {
-    *reinterpret_cast<typename Lanes<W>::Floats*>(dx + at) = typename Lanes<W>::Floats{};
+    store(dx + at, typename Lanes<W>::Floats{});
   }
   return std::max(from, to);
 }
@@ -146,10 +149,11 @@ struct MaxPoolBackward {
     using Ints = typename Lanes<W>::Ints;
     const auto* index = static_cast<const Index*>(job.argmax) + at;
     if constexpr (std::is_same_v<Index, std::uint8_t>) {
-      using Bytes = typename Lanes<W>::Bytes;
-      where = __builtin_convertvector(*reinterpret_cast<const Bytes*>(index), Ints);
+      typename Lanes<W>::Bytes narrow;
+      load(narrow, index);
+      where = __builtin_convertvector(narrow, Ints);
     } else {
-      where = *reinterpret_cast<const Ints*>(index);
+      load(where, index);
     }
   }
 
@@ -166,15 +170,19 @@ struct MaxPoolBackward {
       cleared = clear_rows<W>(dx, job, cleared, Cells(window, oh, 0).bottom);
       for (std::int64_t ow = 0; ow < window.output.w; ++ow, at += lanes) {
         const Cells cells(window, oh, ow);
-        const Floats dy = *reinterpret_cast<const Floats*>(job.from + at);
+        Floats dy;
+        load(dy, job.from + at);
         Ints where;
         read_index<W>(at, where);
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
-            auto& cell = *reinterpret_cast<Floats*>(dx + (ih * window.input.w + iw) * lanes);
+            float* cell = dx + (ih * window.input.w + iw) * lanes;
             const auto here =
                 static_cast<std::int32_t>((ih - cells.row) * window.kernel.w + iw - cells.column);
-            cell += where == here ? dy : Floats{};
+            Floats sum;
+            load(sum, cell);
+            sum += where == here ? dy : Floats{};
+            store(cell, sum);
           }
         }
       }
@@ -199,10 +207,16 @@ struct AvgPoolBackward {
       cleared = clear_rows<W>(dx, job, cleared, Cells(window, oh, 0).bottom);
       for (std::int64_t ow = 0; ow < window.output.w; ++ow, dy += lanes) {
         const Cells cells(window, oh, ow);
-        const Floats share = *reinterpret_cast<const Floats*>(dy) * cells.share();
+        Floats share;
+        load(share, dy);
+        share *= cells.share();
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
-            *reinterpret_cast<Floats*>(dx + (ih * window.input.w + iw) * lanes) += share;
+            float* cell = dx + (ih * window.input.w + iw) * lanes;
+            Floats sum;
+            load(sum, cell);
+            sum += share;
+            store(cell, sum);
           }
         }
       }
@@ -226,7 +240,9 @@ struct GlobalAvgPool {
     for (std::int64_t ih = 0; ih < job.window.input.h; ++ih) {
       Floats row = {};
       for (std::int64_t iw = 0; iw < job.window.input.w; ++iw, x += large.lanes) {
-        row += *reinterpret_cast<const Floats*>(x);
+        Floats value;
+        load(value, x);
+        row += value;
       }
       sum += row;
     }
