@@ -142,10 +142,14 @@ void fetch(const DownloadOptions& options, PartFile& part) {
         curl.exit_code == 33 || (curl.exit_code == 22 && curl.output == "416");
     if (cannot_continue) part.discard();
     if (attempt >= options.attempts || !(cannot_continue || worth_retrying(curl))) {
+      const std::string kept =
+          part.bytes() == 0 ? ""
+                            : detail::concat("; ", part.bytes(), " of ", options.bytes,
+                                             " bytes are there, and the next download continues "
+                                             "from them");
       fail(ErrorCode::io, "cannot download ", options.url, ": ", explain(curl), " (",
-           last_line(curl.errors), "); ", part.bytes(), " of ", options.bytes,
-           " bytes are there, and the next download continues from them. Or fetch the file by "
-           "other means and unpack it in ",
+           last_line(curl.errors), ")", kept,
+           ". The file may also be fetched by other means and unpacked in ",
            part.path().parent_path());
     }
     std::this_thread::sleep_for(std::chrono::duration<double>(pause));
@@ -204,7 +208,7 @@ fs::path folder_of(const DownloadOptions& options) {
 
 fs::path download_cifar10(const DownloadOptions& options) {
   const fs::path folder = folder_of(options);
-  const fs::path target = folder / data::kCifar10Folder;
+  fs::path target = folder / data::kCifar10Folder;
   const std::vector<std::string> missing = data::missing_cifar10_files(target);
   if (missing.empty()) return target;
   FOVEA_REQUIRE(!data::path_exists(target), io, "the folder ", target, " is there but lacks ",

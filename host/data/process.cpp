@@ -50,6 +50,7 @@ pid_t start(const std::vector<std::string>& arguments, const Pipe& out, const Pi
   posix_spawn_file_actions_adddup2(&spawn.actions, out.ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&spawn.actions, err.ends[1], STDERR_FILENO);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   pid_t child = 0;

@@ -34,7 +34,7 @@ TEST(Sha256, KnownDigests) {
 
 TEST(Sha256, PiecesOfAnySizeGiveTheSame) {
   const Bytes bytes = cifar10_records(0, 1);
-  for (std::size_t piece : {1, 55, 56, 63, 64, 65, 1000}) {
+  for (const std::size_t piece : std::vector<std::size_t>{1, 55, 56, 63, 64, 65, 1000}) {
     data::Sha256 hash;
     for (std::size_t i = 0; i < bytes.size(); i += piece) {
       hash.add(bytes.data() + i, std::min(piece, bytes.size() - i));
