@@ -41,7 +41,6 @@ VARIANTS = {  # ways to train in Keras, as arguments of keras_side.py; "fit" is 
 SPEED_TARGETS = {32: 2.0, 256: 1.3}  # Fovea's images/s over Keras's, at least
 MEMORY_TARGET = 0.5                  # Fovea's peak memory over Keras's, at most
 FLOOR_TARGET = 0.65                  # the convolutions' time over our whole step's, at least
-PICTURES = 50_000
 
 
 class SideFailed(Exception):
@@ -67,7 +66,7 @@ def run(command, log, threads):
     return usage.ru_maxrss * 1024
 
 
-def write_pictures(folder):
+def write_pictures(folder, count):
     """Random pictures in CIFAR-10's official binary layout: speed does not depend on them."""
     if (folder / "batches.meta.txt").exists():
         return
@@ -76,7 +75,7 @@ def write_pictures(folder):
     names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
     for name in names:
         with open(folder / name, "wb") as file:
-            for _ in range(10_000):
+            for _ in range(count // 5):
                 file.write(bytes([generator.randrange(10)]) + generator.randbytes(3072))
     # Last, so that an interrupted run does not leave a folder that looks complete.
     (folder / "batches.meta.txt").write_text("".join(f"class{i}\n" for i in range(10)))
@@ -101,7 +100,7 @@ class Sides:
     def __init__(self, arguments, work):
         self._arguments = arguments
         self._work = work
-        self.data = work / "pictures"
+        self.data = work / f"pictures_{arguments.pictures}"
         self.python = None
 
     def _run(self, name, command):
@@ -168,7 +167,7 @@ def ratio(numerator, denominator):
     return numerator / denominator if numerator and denominator else None
 
 
-def compare(sides, batch, repeats, keras_failure):
+def compare(sides, batch, arguments, keras_failure):
     """Everything measured at one batch size."""
     print(f"batch {batch}", flush=True)
     sampler = Sampler()
@@ -180,11 +179,11 @@ def compare(sides, batch, repeats, keras_failure):
             variant, variants = choose_variant(sides, batch)
         except SideFailed as error:
             sampler.failures["keras"] = str(error)
-    for repeat in range(repeats):
-        sampler.sample("keras", lambda: sides.keras(variant, batch, PICTURES // batch))
+    for repeat in range(arguments.repeats):
+        sampler.sample("keras", lambda: sides.keras(variant, batch, arguments.pictures // batch))
         sampler.sample("fovea", lambda: sides.fovea(batch, repeat))
         sampler.sample("floor", lambda: sides.floor(batch))
-        print(f"  run {repeat + 1} of {repeats}: " + ", ".join(
+        print(f"  run {repeat + 1} of {arguments.repeats}: " + ", ".join(
             f"{side} {reports[-1]['images_per_second']:,.0f} images/s"
             for side, reports in sampler.reports.items() if side != "floor"), flush=True)
 
@@ -289,6 +288,7 @@ def main():
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 256])
     parser.add_argument("--repeats", type=int, default=5, help="runs of each side")
+    parser.add_argument("--pictures", type=int, default=50_000, help="per run; a multiple of 5")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--build", type=Path, default=ROOT / "build/release")
     parser.add_argument("--keras-package", default="tensorflow-cpu==2.21.0")
@@ -303,14 +303,14 @@ def main():
               "what else runs here falsifies the comparison")
 
     sides = Sides(arguments, work)
-    write_pictures(sides.data)
+    write_pictures(sides.data, arguments.pictures)
     keras_failure = None
     try:
         sides.python = install_keras(ROOT / "build/keras-venv", arguments.keras_package)
     except SideFailed as error:
         keras_failure = str(error)
 
-    results = {batch: compare(sides, batch, arguments.repeats, keras_failure)
+    results = {batch: compare(sides, batch, arguments, keras_failure)
                for batch in arguments.batch_sizes}
     rows = [row for batch, result in results.items() for row in rows_of(batch, result)]
     failures = [f"batch {batch}: {side}: {why}" for batch, result in results.items()
