@@ -56,10 +56,10 @@ struct MaxPool {
   const Job& job;
   std::int64_t plane;
 
+  // Arrays and simd loops instead of vector types: GCC 12 takes comparisons and selections of
+  // vectors apart into single numbers when it compiles clones.
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
-    using Ints = typename Lanes<W>::Ints;
     const WindowGeometry& window = job.window;
     const std::int64_t lanes = job.large.lanes;
     const float* x = job.from + plane * job.large.plane_size() + lane;
@@ -68,30 +68,34 @@ struct MaxPool {
       for (std::int64_t ow = 0; ow < window.output.w; ++ow, at += lanes) {
         const Cells cells(window, oh, ow);
         const float* corner = x + (cells.top * window.input.w + cells.left) * lanes;
-        Floats best;
-        load(best, corner);
-        Ints where = Ints{} + static_cast<std::int32_t>((cells.top - cells.row) * window.kernel.w +
-                                                        (cells.left - cells.column));
+        float best[W];
+        std::int32_t where[W];
+#pragma omp simd
+        for (int l = 0; l < W; ++l) {
+          best[l] = corner[l];
+          where[l] = static_cast<std::int32_t>((cells.top - cells.row) * window.kernel.w +
+                                               (cells.left - cells.column));
+        }
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
-            Floats value;
-            load(value, x + (ih * window.input.w + iw) * lanes);
-            const Ints larger = (value > best) | (value != value);  // a NaN beats any number
-            best = larger ? value : best;
-            if constexpr (!std::is_void_v<Index>) {
-              const Ints here =
-                  Ints{} +
-                  static_cast<std::int32_t>((ih - cells.row) * window.kernel.w + iw - cells.column);
-              where = larger ? here : where;
+            const float* value = x + (ih * window.input.w + iw) * lanes;
+            const auto here =
+                static_cast<std::int32_t>((ih - cells.row) * window.kernel.w + iw - cells.column);
+#pragma omp simd
+            for (int l = 0; l < W; ++l) {
+              const bool larger =
+                  (value[l] > best[l]) | (value[l] != value[l]);  // a NaN beats any number
+              best[l] = larger ? value[l] : best[l];
+              where[l] = larger ? here : where[l];
             }
           }
         }
-        store(job.to + at, best);
-        if constexpr (std::is_same_v<Index, std::uint8_t>) {
-          const auto narrow = __builtin_convertvector(where, typename Lanes<W>::Bytes);
-          store(static_cast<Index*>(job.argmax) + at, narrow);
-        } else if constexpr (std::is_same_v<Index, std::int32_t>) {
-          store(static_cast<Index*>(job.argmax) + at, where);
+#pragma omp simd
+        for (int l = 0; l < W; ++l) job.to[at + l] = best[l];
+        if constexpr (!std::is_void_v<Index>) {
+          auto* argmax = static_cast<Index*>(job.argmax) + at;
+#pragma omp simd
+          for (int l = 0; l < W; ++l) argmax[l] = static_cast<Index>(where[l]);
         }
       }
     }
