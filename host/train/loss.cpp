@@ -185,6 +185,7 @@ ValueType target_type(const Loss& loss, const ValueType& prediction) {
 
 std::vector<std::string> loss_names() {
   std::vector<std::string> names;
+  names.reserve(kLosses.size());
   for (const Entry& entry : kLosses) names.emplace_back(entry.name);
   return names;
 }

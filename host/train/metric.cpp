@@ -54,6 +54,7 @@ Value append_metric(Builder& b, const std::string& metric, Value prediction, Val
 
 std::vector<std::string> metric_names() {
   std::vector<std::string> names;
+  names.reserve(kMetrics.size());
   for (const Entry& entry : kMetrics) names.emplace_back(entry.name);
   return names;
 }

@@ -70,8 +70,8 @@ OptimizerOptions with_weight_decay(OptimizerOptions options, double weight_decay
 
 // ---- What all share ----
 
-Optimizer::Optimizer(Schedule learning_rate, const OptimizerOptions& options)
-    : learning_rate_(std::move(learning_rate)), options_(options) {
+Optimizer::Optimizer(const Schedule& learning_rate, const OptimizerOptions& options)
+    : learning_rate_(learning_rate), options_(options) {
   require_option(options.weight_decay, "weight_decay");
   require_option(options.clip_value, "clip_value");
   require_option(options.clip_norm, "clip_norm");
@@ -97,8 +97,9 @@ Json Optimizer::to_json() const {
 
 // ---- SGD ----
 
-Sgd::Sgd(Schedule learning_rate, double momentum, bool nesterov, const OptimizerOptions& options)
-    : Optimizer(std::move(learning_rate), options), momentum_(momentum), nesterov_(nesterov) {
+Sgd::Sgd(const Schedule& learning_rate, double momentum, bool nesterov,
+         const OptimizerOptions& options)
+    : Optimizer(learning_rate, options), momentum_(momentum), nesterov_(nesterov) {
   require_fraction(momentum, "momentum");
   FOVEA_REQUIRE(!nesterov || momentum > 0, invalid_argument,
                 "sgd with nesterov needs a momentum above 0, such as 0.9");
@@ -126,12 +127,9 @@ Json Sgd::to_json() const {
 
 // ---- Adam ----
 
-Adam::Adam(Schedule learning_rate, double beta1, double beta2, double epsilon,
+Adam::Adam(const Schedule& learning_rate, double beta1, double beta2, double epsilon,
            const OptimizerOptions& options)
-    : Optimizer(std::move(learning_rate), options),
-      beta1_(beta1),
-      beta2_(beta2),
-      epsilon_(epsilon) {
+    : Optimizer(learning_rate, options), beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {
   require_fraction(beta1, "beta1");
   require_fraction(beta2, "beta2");
   FOVEA_REQUIRE(std::isfinite(epsilon) && epsilon > 0, invalid_argument,
@@ -158,10 +156,9 @@ Json Adam::to_json() const {
   return json;
 }
 
-AdamW::AdamW(Schedule learning_rate, double weight_decay, double beta1, double beta2,
+AdamW::AdamW(const Schedule& learning_rate, double weight_decay, double beta1, double beta2,
              double epsilon, const OptimizerOptions& options)
-    : Adam(std::move(learning_rate), beta1, beta2, epsilon,
-           with_weight_decay(options, weight_decay)) {}
+    : Adam(learning_rate, beta1, beta2, epsilon, with_weight_decay(options, weight_decay)) {}
 
 std::shared_ptr<const Optimizer> AdamW::clone() const {
   return std::make_shared<const AdamW>(*this);
@@ -208,6 +205,7 @@ std::shared_ptr<const Optimizer> make_optimizer(const std::string& name,
 
 std::vector<std::string> optimizer_names() {
   std::vector<std::string> names;
+  names.reserve(kOptimizers.size());
   for (const Entry& entry : kOptimizers) names.emplace_back(entry.name);
   return names;
 }

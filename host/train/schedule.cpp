@@ -64,9 +64,11 @@ double Schedule::at(std::int64_t step) const {
   switch (kind_) {
     case Kind::constant:
       break;
-    case Kind::step:
-      rate *= std::pow(factor_, static_cast<double>(step / steps_));
+    case Kind::step: {
+      const std::int64_t drops = step / steps_;
+      rate *= std::pow(factor_, static_cast<double>(drops));
       break;
+    }
     case Kind::cosine:
       rate = end_ + (rate_ - end_) * 0.5 * (1 + std::cos(std::numbers::pi * way));
       break;

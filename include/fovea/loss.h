@@ -19,9 +19,8 @@ struct Loss {
   double delta = 1;            ///< where huber turns from quadratic to linear
 
   Loss() = default;
-  Loss(const char* loss_name) : name(loss_name) {}  // NOLINT(google-explicit-constructor)
-  Loss(std::string loss_name)
-      : name(std::move(loss_name)) {}  // NOLINT(google-explicit-constructor)
+  Loss(const char* loss_name) : name(loss_name) {}             // NOLINT
+  Loss(std::string loss_name) : name(std::move(loss_name)) {}  // NOLINT
   Loss(std::string loss_name, bool logits, double smoothing = 0, double huber_delta = 1)
       : name(std::move(loss_name)),
         from_logits(logits),

@@ -78,7 +78,7 @@ struct UpdateScalars {
 class FOVEA_API Optimizer {
  public:
   /// Throws invalid_argument for options that are negative, not finite, or clip in two ways.
-  explicit Optimizer(Schedule learning_rate, const OptimizerOptions& options = {});
+  explicit Optimizer(const Schedule& learning_rate, const OptimizerOptions& options = {});
   virtual ~Optimizer();
 
   /// "adam" and so on.
@@ -106,7 +106,7 @@ class FOVEA_API Optimizer {
 /// invalid_argument unless momentum is in [0, 1), and above 0 for Nesterov.
 class FOVEA_API Sgd final : public Optimizer {
  public:
-  explicit Sgd(Schedule learning_rate = 0.01, double momentum = 0, bool nesterov = false,
+  explicit Sgd(const Schedule& learning_rate = 0.01, double momentum = 0, bool nesterov = false,
                const OptimizerOptions& options = {});
   std::string_view name() const override { return "sgd"; }
   std::shared_ptr<const Optimizer> clone() const override;
@@ -123,7 +123,7 @@ class FOVEA_API Sgd final : public Optimizer {
 /// in [0, 1) and epsilon is above 0.
 class FOVEA_API Adam : public Optimizer {
  public:
-  explicit Adam(Schedule learning_rate = 0.001, double beta1 = 0.9, double beta2 = 0.999,
+  explicit Adam(const Schedule& learning_rate = 0.001, double beta1 = 0.9, double beta2 = 0.999,
                 double epsilon = 1e-7, const OptimizerOptions& options = {});
   std::string_view name() const override { return "adam"; }
   std::shared_ptr<const Optimizer> clone() const override;
@@ -141,8 +141,9 @@ class FOVEA_API Adam : public Optimizer {
 /// for a weight decay in the options, too. Source: Loshchilov, Hutter 2019.
 class FOVEA_API AdamW final : public Adam {
  public:
-  explicit AdamW(Schedule learning_rate = 0.001, double weight_decay = 0.004, double beta1 = 0.9,
-                 double beta2 = 0.999, double epsilon = 1e-7, const OptimizerOptions& options = {});
+  explicit AdamW(const Schedule& learning_rate = 0.001, double weight_decay = 0.004,
+                 double beta1 = 0.9, double beta2 = 0.999, double epsilon = 1e-7,
+                 const OptimizerOptions& options = {});
   std::string_view name() const override { return "adamw"; }
   std::shared_ptr<const Optimizer> clone() const override;
 };
