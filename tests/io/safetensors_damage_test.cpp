@@ -165,6 +165,8 @@ TEST_F(SafetensorsDamage, DescriptionsThatAreWrong) {
          "is too large for any memory");
   expect(R"({"dtype":"U8","shape":[4294967296,4294967296,0],"data_offsets":[0,0]})",
          "is too large for any memory");
+  expect(R"({"dtype":"U8","shape":[0,4294967296,4294967296],"data_offsets":[0,0]})",
+         "is too large for any memory");
   expect(R"({"dtype":"U8","shape":[1099511627776],"data_offsets":[0,1099511627776]})",
          "is out of range: the file has 8 bytes of data");
   expect(R"({"dtype":"U8","shape":[4],"data_offsets":[4,8]})",
