@@ -1,5 +1,8 @@
+// First values of parameters, drawn from Philox streams keyed by seed and path.
 #include "fovea/initializer.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -24,83 +27,87 @@ Fans fans_of(const Shape& shape) {
   return {window * static_cast<double>(shape.c()), window * static_cast<double>(shape[0])};
 }
 
-/// Number `index` of a stream: a pure function, so elements may be made in any order.
-double uniform_at(std::uint64_t key, std::uint64_t index) {
-  return detail::uniform01(detail::philox4x32(key, 0, index / 4).word[index % 4]);
+/// Four numbers of a stream, at indices 4 block to 4 block + 3: a pure function of (key, block).
+using Block = std::array<double, 4>;
+
+/// Uniform in [-1, 1).
+Block uniform_block(std::uint64_t key, std::uint64_t block) {
+  const detail::Philox4 random = detail::philox4x32(key, 0, block);
+  Block values;
+  for (std::size_t i = 0; i < 4; ++i) values[i] = 2.0 * detail::uniform01(random.word[i]) - 1;
+  return values;
 }
 
-/// Standard normal number `index` of a stream; each `attempt` is an independent stream.
+/// Standard normal; each `attempt` is an independent stream.
 /// Source: Box, Muller, "A Note on the Generation of Random Normal Deviates" (1958).
-double normal_at(std::uint64_t key, std::uint64_t attempt, std::uint64_t index) {
-  const detail::Philox4 block = detail::philox4x32(key, attempt, index / 4);
-  const std::size_t pair = index % 4 / 2 * 2;
-  const double u = (block.word[pair] + 1.0) * 0x1.0p-32;  // in (0, 1]
-  const double angle = 2 * std::numbers::pi * 0x1.0p-32 * block.word[pair + 1];
-  const double radius = std::sqrt(-2 * std::log(u));
-  return index % 2 == 0 ? radius * std::cos(angle) : radius * std::sin(angle);
+Block normal_block(std::uint64_t key, std::uint64_t block, std::uint64_t attempt = 0) {
+  const detail::Philox4 random = detail::philox4x32(key, attempt, block);
+  Block values;
+  for (std::size_t i = 0; i < 4; i += 2) {
+    const double u = (random.word[i] + 1.0) * 0x1.0p-32;  // in (0, 1]
+    const double angle = 2 * std::numbers::pi * 0x1.0p-32 * random.word[i + 1];
+    const double radius = std::sqrt(-2 * std::log(u));
+    values[i] = radius * std::cos(angle);
+    values[i + 1] = radius * std::sin(angle);
+  }
+  return values;
 }
 
-/// Standard normal, drawn again until it lies within two standard deviations.
-double truncated_normal_at(std::uint64_t key, std::uint64_t index) {
-  for (std::uint64_t attempt = 0;; ++attempt) {
-    const double value = normal_at(key, attempt, index);
-    if (std::abs(value) <= 2) return value;
+/// Standard normal, each number drawn again until it lies within two standard deviations.
+Block truncated_normal_block(std::uint64_t key, std::uint64_t block) {
+  Block values = normal_block(key, block);
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::uint64_t attempt = 1; std::abs(values[i]) > 2; ++attempt) {
+      values[i] = normal_block(key, block, attempt)[i];
+    }
   }
+  return values;
 }
 
 /// The standard deviation of a standard normal cut at +-2.
 constexpr double kTruncatedStddev = 0.87962566103423978;
 
-template <class T>
-class Filler {
- public:
-  Filler(std::span<T> values, std::uint64_t key) : values_(values), key_(key) {}
-
-  void constant(double value) {
-    for (T& element : values_) element = static_cast<T>(value);
+/// values = factor times the stream that make_block(block) gives.
+template <class T, class MakeBlock>
+void fill_scaled(std::span<T> values, double factor, const MakeBlock& make_block) {
+  for (std::size_t first = 0; first < values.size(); first += 4) {
+    const Block block = make_block(first / 4);
+    const std::size_t size = std::min<std::size_t>(4, values.size() - first);
+    for (std::size_t i = 0; i < size; ++i) values[first + i] = static_cast<T>(factor * block[i]);
   }
-  void uniform(double limit) {
-    for (std::size_t i = 0; i < values_.size(); ++i) {
-      values_[i] = static_cast<T>(limit * (2 * uniform_at(key_, i) - 1));
-    }
-  }
-  void normal(double stddev) {
-    for (std::size_t i = 0; i < values_.size(); ++i) {
-      values_[i] = static_cast<T>(stddev * normal_at(key_, 0, i));
-    }
-  }
-  void truncated_normal(double variance) {
-    const double widened = std::sqrt(variance) / kTruncatedStddev;
-    for (std::size_t i = 0; i < values_.size(); ++i) {
-      values_[i] = static_cast<T>(widened * truncated_normal_at(key_, i));
-    }
-  }
-
- private:
-  std::span<T> values_;
-  std::uint64_t key_;
-};
+}
 
 template <class T>
 void fill(Tensor& tensor, const Initializer& initializer, std::uint64_t key) {
+  const std::span<T> values = tensor.span<T>();
+  const auto uniform = [&](double limit) {
+    fill_scaled(values, limit, [=](std::uint64_t block) { return uniform_block(key, block); });
+  };
+  const auto normal = [&](double stddev) {
+    fill_scaled(values, stddev, [=](std::uint64_t block) { return normal_block(key, block); });
+  };
+  const auto truncated_normal = [&](double variance) {
+    fill_scaled(values, std::sqrt(variance) / kTruncatedStddev,
+                [=](std::uint64_t block) { return truncated_normal_block(key, block); });
+  };
   using Kind = Initializer::Kind;
-  Filler<T> filler(tensor.span<T>(), key);
   const Fans fans = fans_of(tensor.shape());
   switch (initializer.kind) {
     case Kind::constant:
-      return filler.constant(initializer.scale);
+      std::fill(values.begin(), values.end(), static_cast<T>(initializer.scale));
+      return;
     case Kind::uniform:
-      return filler.uniform(initializer.scale);
+      return uniform(initializer.scale);
     case Kind::normal:
-      return filler.normal(initializer.scale);
+      return normal(initializer.scale);
     case Kind::glorot_uniform:
-      return filler.uniform(std::sqrt(6 / (fans.in + fans.out)));
+      return uniform(std::sqrt(6 / (fans.in + fans.out)));
     case Kind::glorot_normal:
-      return filler.truncated_normal(2 / (fans.in + fans.out));
+      return truncated_normal(2 / (fans.in + fans.out));
     case Kind::he_uniform:
-      return filler.uniform(std::sqrt(6 / fans.in));
+      return uniform(std::sqrt(6 / fans.in));
     case Kind::he_normal:
-      return filler.truncated_normal(2 / fans.in);
+      return truncated_normal(2 / fans.in);
   }
 }
 

@@ -1,3 +1,4 @@
+// Shapes and gradients of activations and softmax.
 #include "fovea/ops/activation.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Shapes and gradients of arithmetic, shape changes, dropout and reductions.
 #include "fovea/ops/basic.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Shapes and gradients of losses and metrics. Labels never get a gradient.
 #include "fovea/ops/loss.h"
 
 #include "fovea/graph.h"

@@ -1,3 +1,4 @@
+// What an op does where it says nothing of its own.
 #include "fovea/op.h"
 
 namespace fovea {

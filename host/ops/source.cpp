@@ -1,3 +1,4 @@
+// Checks of what values come from: inputs, parameters, state, constants.
 #include "fovea/ops/source.h"
 
 namespace fovea::ops {

@@ -1,3 +1,4 @@
+// How type errors read that several families share.
 #include "host/ops/type_checks.h"
 
 namespace fovea::ops {

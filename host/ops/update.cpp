@@ -1,3 +1,4 @@
+// Checks of the update phase: which inputs each op takes, and which of them it overwrites.
 #include "fovea/ops/update.h"
 
 #include <cmath>

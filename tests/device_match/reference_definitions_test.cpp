@@ -10,28 +10,12 @@
 #include "fovea/ops/matmul.h"
 #include "fovea/ops/norm.h"
 #include "fovea/ops/pool.h"
-#include "tests/support/op_case.h"
-#include "tests/support/run_op.h"
+#include "tests/support/for_each_case.h"
 
 namespace fovea::test {
 namespace {
 
 constexpr double kTolerance = 1e-13;
-
-/// Calls body(op, inputs, outputs) for every case of an op, in f64.
-template <class DerivedOp, class Body>
-void for_each_case(const Body& body) {
-  int count = 0;
-  for (const OpCase& op_case : op_cases()) {
-    const OpPtr op = op_case.op(DType::f64);
-    if (op->name() != DerivedOp::kName) continue;
-    SCOPED_TRACE(op_case.name);
-    const std::vector<Tensor> inputs = make_inputs(op_case, DType::f64);
-    body(static_cast<const DerivedOp&>(*op), inputs, run_reference(op, inputs));
-    ++count;
-  }
-  EXPECT_GT(count, 0);
-}
 
 /// An element of a picture tensor, or `outside` beyond its edges.
 double at(const Tensor& x, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
@@ -107,6 +91,18 @@ TEST(ReferenceDefinitions, MaxPool2d) {
     EXPECT_EQ(relative_error(outputs[0], expected), 0);
     EXPECT_EQ(relative_error(outputs[1], index), 0);
   });
+}
+
+TEST(ReferenceDefinitions, MaxPoolingLosesNoNaN) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = Tensor::from<double>({1, 2, 4, 1}, std::vector<double>{1, nan, 5, 6,  //
+                                                                          2, nan, 7, 4});
+  const auto outputs =
+      run_reference(std::make_shared<const ops::MaxPool2d>(), std::vector<Tensor>{x});
+  EXPECT_TRUE(std::isnan(outputs[0].item(0)));
+  EXPECT_EQ(outputs[1].item(0), 1);  // the first one
+  EXPECT_EQ(outputs[0].item(1), 7);
+  EXPECT_EQ(outputs[1].item(1), 2);
 }
 
 TEST(ReferenceDefinitions, AvgPool2d) {

@@ -1,3 +1,4 @@
+// Cases of activations and softmax, inputs kept away from kinks.
 #include "fovea/ops/activation.h"
 #include "tests/support/op_case.h"
 

@@ -1,3 +1,4 @@
+// Cases of arithmetic, shape changes, dropout and reductions.
 #include "fovea/ops/basic.h"
 #include "tests/support/op_case.h"
 

@@ -1,3 +1,4 @@
+// Cases of losses and metrics, with labels of every kind.
 #include "fovea/ops/loss.h"
 #include "tests/support/op_case.h"
 

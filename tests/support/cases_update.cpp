@@ -1,3 +1,4 @@
+// Cases of the update phase, in steps that are finite and steps that are not.
 #include "fovea/ops/update.h"
 
 #include <cmath>
