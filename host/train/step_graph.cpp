@@ -106,7 +106,8 @@ class StepBuilder {
       if (output.weight != 1) mean = b.add(weight, {mean});
       add_to_total(mean);
       for (const std::string& metric : output.metrics) {
-        metrics_.push_back({prefix + metric, append_metric(b, metric, outputs_[o].second, target)});
+        metrics_.push_back({prefix + metric, append_metric(b, metric, outputs_[o].second, target,
+                                                           output.loss.from_logits)});
       }
     }
     append_penalties(b, add_to_total);
