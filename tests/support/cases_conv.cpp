@@ -94,6 +94,7 @@ std::vector<OpCase> conv_cases() {
   add_fused(conv, "tanh", {Activation::Kind::tanh, 0}, false, cases);
   add_fused(conv, "gelu", {Activation::Kind::gelu, 0}, false, cases);
   add_fused(conv, "silu", {Activation::Kind::silu, 0}, false, cases);
+  for (OpCase& op_case : cases) op_case = op_case.must_accept({"onednn"});
   return cases;
 }
 

@@ -53,6 +53,7 @@ std::vector<OpCase> matmul_cases() {
   add_fused(products[2], "tanh", {Activation::Kind::tanh, 0}, cases);
   add_fused(products[2], "gelu", {Activation::Kind::gelu, 0}, cases);
   add_fused(products[2], "leaky_relu", {Activation::Kind::leaky_relu, 0.3}, cases);
+  for (OpCase& op_case : cases) op_case = op_case.must_accept({"onednn"});
 
   for (const Shape& x : {Shape{1, 1}, Shape{5, 7}, Shape{3, 4, 5, 17}, Shape{32, 64}}) {
     const std::string label = std::to_string(x.rank()) + "d_" + std::to_string(x.c());

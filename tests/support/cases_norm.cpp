@@ -64,6 +64,7 @@ std::vector<OpCase> norm_cases() {
     add_fused(label + "_relu", x, {Activation::Kind::relu, 0}, false, cases);
     add_fused(label + "_residual_relu", x, {Activation::Kind::relu, 0}, true, cases);
   }
+  for (OpCase& op_case : cases) op_case = op_case.must_accept({"blocked"});
   const Shape odd = {2, 5, 3, 7};
   add_fused("gelu", odd, {Activation::Kind::gelu, 0}, false, cases);
   add_fused("leaky_relu", odd, {Activation::Kind::leaky_relu, 0.2}, false, cases);

@@ -12,60 +12,72 @@ double uniform01(std::uint64_t key, std::int64_t index) {
   return detail::uniform01(detail::philox4x32(key, 0, static_cast<std::uint64_t>(index)).word[0]);
 }
 
-/// A positive number for each element, from which probabilities are made.
-double weight(std::uint64_t key, std::int64_t index) { return 0.1 + uniform01(key, index); }
-
 void append(std::vector<OpCase>& all, std::vector<OpCase> cases) {
   for (OpCase& op_case : cases) all.push_back(std::move(op_case));
 }
 
 }  // namespace
 
-Fill uniform(double low, double high) {
-  return [=](std::uint64_t key, std::int64_t index, const Shape&) {
-    return low + (high - low) * uniform01(key, index);
+Fill elementwise(
+    std::function<double(std::uint64_t key, std::int64_t index, const Shape& shape)> element) {
+  return [element = std::move(element)](std::uint64_t key, const Shape& shape,
+                                        std::span<double> values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = element(key, static_cast<std::int64_t>(i), shape);
+    }
   };
+}
+
+Fill uniform(double low, double high) {
+  return elementwise([=](std::uint64_t key, std::int64_t index, const Shape&) {
+    return low + (high - low) * uniform01(key, index);
+  });
 }
 
 Fill away_from_zero(double gap, double high) {
-  return [=](std::uint64_t key, std::int64_t index, const Shape&) {
+  return elementwise([=](std::uint64_t key, std::int64_t index, const Shape&) {
     const double u = 2 * uniform01(key, index) - 1;
     return std::copysign(gap + (high - gap) * std::abs(u), u);
-  };
+  });
 }
 
 Fill distinct() {
-  return [](std::uint64_t key, std::int64_t index, const Shape& shape) {
+  return elementwise([](std::uint64_t key, std::int64_t index, const Shape& shape) {
     const auto count = static_cast<std::uint64_t>(shape.numel());
     const std::uint64_t place =
         detail::permute_index(static_cast<std::uint64_t>(index), count, key);
     return (2 * static_cast<double>(place) + 1) / static_cast<double>(count) - 1;
-  };
+  });
 }
 
 Fill constant(double value) {
-  return [=](std::uint64_t, std::int64_t, const Shape&) { return value; };
+  return elementwise([=](std::uint64_t, std::int64_t, const Shape&) { return value; });
 }
 
 Fill integers(std::int64_t count) {
-  return [=](std::uint64_t key, std::int64_t index, const Shape&) {
+  return elementwise([=](std::uint64_t key, std::int64_t index, const Shape&) {
     return std::floor(uniform01(key, index) * static_cast<double>(count));
-  };
+  });
 }
 
 Fill one_hot() {
-  return [](std::uint64_t key, std::int64_t index, const Shape& shape) {
+  return elementwise([](std::uint64_t key, std::int64_t index, const Shape& shape) {
     const double place = uniform01(key, index / shape.c()) * static_cast<double>(shape.c());
     return static_cast<std::int64_t>(place) == index % shape.c() ? 1.0 : 0.0;
-  };
+  });
 }
 
 Fill probabilities() {
-  return [](std::uint64_t key, std::int64_t index, const Shape& shape) {
-    const std::int64_t row = index - index % shape.c();
-    double sum = 0;
-    for (std::int64_t c = 0; c < shape.c(); ++c) sum += weight(key, row + c);
-    return weight(key, index) / sum;
+  return [](std::uint64_t key, const Shape& shape, std::span<double> values) {
+    const auto classes = static_cast<std::size_t>(shape.c());
+    for (std::size_t row = 0; row < values.size(); row += classes) {
+      double sum = 0;
+      for (std::size_t i = row; i < row + classes; ++i) {
+        values[i] = 0.1 + uniform01(key, static_cast<std::int64_t>(i));
+        sum += values[i];
+      }
+      for (std::size_t i = row; i < row + classes; ++i) values[i] /= sum;
+    }
   };
 }
 
@@ -104,10 +116,9 @@ std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype) {
   for (std::size_t i = 0; i < op_case.inputs.size(); ++i) {
     const CaseInput& input = op_case.inputs[i];
     const std::uint64_t key = detail::mix_key(detail::path_key(op_case.name), i);
-    Tensor values(input.shape, DType::f32);
-    for (std::int64_t k = 0; k < values.numel(); ++k) {
-      values.data<float>()[k] = static_cast<float>(input.fill(key, k, input.shape));
-    }
+    Tensor values(input.shape, DType::f64);
+    input.fill(key, input.shape, values.span<double>());
+    values = values.to(DType::f32);
     tensors.push_back(values.to(input.dtype.value_or(dtype)));
   }
   return tensors;

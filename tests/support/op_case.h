@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,12 @@
 
 namespace fovea::test {
 
-/// One element's value: a pure function of the input's key, the element's index and the shape.
-using Fill = std::function<double(std::uint64_t key, std::int64_t index, const Shape& shape)>;
+/// Sets all values of an input of this shape: a pure function of the input's key.
+using Fill = std::function<void(std::uint64_t key, const Shape& shape, std::span<double> values)>;
 
+/// Each element a function of its index.
+Fill elementwise(
+    std::function<double(std::uint64_t key, std::int64_t index, const Shape& shape)> element);
 /// Uniform in [low, high).
 Fill uniform(double low = -1, double high = 1);
 /// Of either sign, with a magnitude in [gap, high): keeps away from a kink at 0.

@@ -43,6 +43,21 @@ Graph graph_of(const OpPtr& op, std::span<const Tensor> inputs, const std::vecto
   return graph;
 }
 
+/// A candidate's answer to plain inputs, every output being read.
+LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::string& candidate) {
+  std::vector<ValueType> input_types;
+  for (const Tensor& input : inputs) input_types.push_back(type_of(input));
+  const std::vector<ValueType> output_types = op->infer(input_types);
+  const std::vector<Layout> layouts(inputs.size());
+  const bool used[8] = {true, true, true, true, true, true, true, true};
+  const LowerRequest request{
+      input_types, output_types, layouts, {used, output_types.size()}, {}, 1};
+  for (const KernelTable::Candidate& known : cpu_device()->kernels().candidates(op->name())) {
+    if (known.name == candidate) return known.factory(*op, request);
+  }
+  return Decline{"there is no such candidate"};
+}
+
 }  // namespace
 
 std::vector<Tensor> run_op(const OpPtr& op, std::span<const Tensor> inputs,
@@ -98,20 +113,16 @@ bool is_fused(const OpPtr& op, std::span<const Tensor> inputs) {
 
 std::optional<std::string> decline_reason(const OpPtr& op, std::span<const Tensor> inputs,
                                           const std::string& candidate) {
-  std::vector<ValueType> input_types;
-  for (const Tensor& input : inputs) input_types.push_back(type_of(input));
-  const std::vector<ValueType> output_types = op->infer(input_types);
-  const std::vector<Layout> layouts(inputs.size());
-  const bool used[8] = {true, true, true, true, true, true, true, true};
-  const LowerRequest request{
-      input_types, output_types, layouts, {used, output_types.size()}, {}, 1};
-  for (const KernelTable::Candidate& known : cpu_device()->kernels().candidates(op->name())) {
-    if (known.name != candidate) continue;
-    const LowerResult result = known.factory(*op, request);
-    if (const auto* decline = std::get_if<Decline>(&result)) return decline->reason;
-    return std::nullopt;
-  }
-  return "there is no such candidate";
+  const LowerResult result = lower(op, inputs, candidate);
+  if (const auto* decline = std::get_if<Decline>(&result)) return decline->reason;
+  return std::nullopt;
+}
+
+bool may_work_in_place(const OpPtr& op, std::span<const Tensor> inputs,
+                       const std::string& candidate) {
+  const LowerResult result = lower(op, inputs, candidate);
+  const auto* lowering = std::get_if<Lowering>(&result);
+  return lowering != nullptr && !lowering->in_place.empty();
 }
 
 std::vector<std::string> candidates_of(std::string_view op) {

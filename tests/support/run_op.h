@@ -38,6 +38,10 @@ bool is_fused(const OpPtr& op, std::span<const Tensor> inputs);
 std::optional<std::string> decline_reason(const OpPtr& op, std::span<const Tensor> inputs,
                                           const std::string& candidate);
 
+/// Whether an accepting candidate says that it may overwrite an input with an output.
+bool may_work_in_place(const OpPtr& op, std::span<const Tensor> inputs,
+                       const std::string& candidate);
+
 /// The names of the CPU's candidates for an op, in order.
 std::vector<std::string> candidates_of(std::string_view op);
 

@@ -2,6 +2,7 @@
 #include "fovea/ops/pool.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "host/cpu/parallel.h"
 #include "host/cpu/reference/kernels.h"
@@ -58,7 +59,7 @@ struct Problem {
 };
 
 /// One output pixel: the first largest cell of each channel and its index. A NaN counts as larger
-/// than any number, so that it is not lost.
+/// than any number, so that none is lost.
 template <class T, class Index>
 void largest(const Problem& problem, const Cells& cells, const T* x, T* y, Index* argmax) {
   const std::int64_t channels = problem.channels;
@@ -69,7 +70,8 @@ void largest(const Problem& problem, const Cells& cells, const T* x, T* y, Index
       const auto index = static_cast<Index>((ih - cells.origin_h) * problem.window.kernel.w +
                                             (iw - cells.origin_w));
       for (std::int64_t c = 0; c < channels; ++c) {
-        const bool larger = first || cell[c] > y[c] || cell[c] != cell[c];
+        const bool first_nan = std::isnan(cell[c]) && !std::isnan(y[c]);
+        const bool larger = first || cell[c] > y[c] || first_nan;
         y[c] = larger ? cell[c] : y[c];
         argmax[c] = larger ? index : argmax[c];
       }
