@@ -37,6 +37,7 @@ std::vector<const SymbolNode*> nodes_behind(const std::vector<Network::Output>& 
   std::vector<const SymbolNode*> found;
   std::unordered_set<const SymbolNode*> seen;
   std::vector<const SymbolNode*> pending;
+  pending.reserve(outputs.size());
   for (const Network::Output& output : outputs) pending.push_back(&output.value.node());
   while (!pending.empty()) {
     const SymbolNode* node = pending.back();
@@ -82,7 +83,7 @@ class Functional {
       if (node->layer) add_call(*node);
     }
     for (const Network::Output& output : outputs) {
-      const std::size_t index = indices_.at(&output.value.node());
+      const std::size_t index = index_of(output.value, "an output");
       outputs_.push_back(index);
       output_names_.push_back(output.name.empty() ? value_names_[index] : output.name);
     }
@@ -97,6 +98,7 @@ class Functional {
       std::vector<Value> values(inputs.begin(), inputs.end());
       for (const Call& call : calls) values.push_back(call.build(b, values));
       std::vector<Value> results;
+      results.reserve(outputs.size());
       for (std::size_t output : outputs) results.push_back(values[output]);
       return results;
     };
@@ -158,6 +160,14 @@ class Functional {
     }
   }
 
+  std::size_t index_of(const Symbol& symbol, const std::string& user) const {
+    const auto found = indices_.find(&symbol.node());
+    // All layers' outputs have been numbered before they are used, so this can only be an input.
+    FOVEA_REQUIRE(found != indices_.end(), invalid_argument, user, " depends on the input '",
+                  symbol.node().input_name, "', which is not among the network's inputs; list it");
+    return found->second;
+  }
+
   void add_call(const SymbolNode& node) {
     const Layer& layer = *node.layer;
     std::string& name = layer_names_[layer.identity()];
@@ -166,11 +176,7 @@ class Functional {
     }
     Call call{node.layer, name, {}};
     for (const Symbol& argument : node.arguments) {
-      const auto found = indices_.find(&argument.node());
-      FOVEA_REQUIRE(found != indices_.end(), invalid_argument, "'", name,
-                    "' depends on the input '", argument.node().input_name,
-                    "', which is not among the network's inputs; list it");
-      call.arguments.push_back(found->second);
+      call.arguments.push_back(index_of(argument, "'" + name + "'"));
     }
     indices_.emplace(&node, indices_.size());
     value_names_.push_back(name);

@@ -44,6 +44,7 @@ std::string join_names(const std::vector<std::string>& names) {
 template <class Map>
 std::vector<std::string> keys(const Map& map) {
   std::vector<std::string> names;
+  names.reserve(map.size());
   for (const auto& entry : map) names.push_back(entry.first);
   return names;
 }
@@ -51,6 +52,7 @@ std::vector<std::string> keys(const Map& map) {
 template <class Spec>
 std::vector<std::string> names_of(const std::vector<Spec>& specs) {
   std::vector<std::string> names;
+  names.reserve(specs.size());
   for (const Spec& spec : specs) names.push_back(spec.name);
   return names;
 }
@@ -62,6 +64,7 @@ namespace detail {
 std::vector<Value> add_inputs(Builder& b, const std::vector<InputSpec>& specs,
                               std::int64_t batch_size) {
   std::vector<Value> values;
+  values.reserve(specs.size());
   for (const InputSpec& spec : specs) {
     values.push_back(b.input(spec.name, {spec.shape.prepend(batch_size), spec.dtype}));
   }
@@ -133,8 +136,8 @@ Network::Network(InputSpec input, std::function<Value(Builder&, Value)> function
           },
           std::move(name)) {}
 
-Network::Network(std::vector<InputSpec> inputs, std::vector<std::string> output_names, Body body,
-                 std::string name) {
+Network::Network(std::vector<InputSpec> inputs, const std::vector<std::string>& output_names,
+                 Body body, std::string name) {
   FOVEA_REQUIRE(!inputs.empty() && !output_names.empty(), invalid_argument,
                 "a network needs at least one input and one output");
   detail::require_distinct_names(names_of(inputs), "input");

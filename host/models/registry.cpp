@@ -30,6 +30,7 @@ Network make_network(const std::string& name) {
 
 std::vector<std::string> network_names() {
   std::vector<std::string> names;
+  names.reserve(kNetworks.size());
   for (const Entry& entry : kNetworks) names.emplace_back(entry.name);
   return names;
 }

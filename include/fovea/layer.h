@@ -2,7 +2,6 @@
 // Symbol: a value of a network that is being written down layer by layer (the functional API).
 #pragma once
 
-#include <concepts>
 #include <memory>
 #include <span>
 #include <string>

@@ -6,7 +6,6 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -103,7 +102,7 @@ class FOVEA_API Network {
   Network(InputSpec input, std::function<Value(Builder&, Value)> function,
           std::string name = "function");
   /// As before with any number of inputs and named outputs.
-  Network(std::vector<InputSpec> inputs, std::vector<std::string> output_names, Body body,
+  Network(std::vector<InputSpec> inputs, const std::vector<std::string>& output_names, Body body,
           std::string name = "function");
 
   const std::string& name() const;

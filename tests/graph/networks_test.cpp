@@ -60,8 +60,8 @@ TEST(Networks, ALayerCalledTwiceSharesItsParameters) {
   EXPECT_EQ(built.count("matmul"), 2);
   expect_round_trip(network);
 
-  const Dense copy = shared;
-  EXPECT_EQ(Network({a}, {Add()({shared(a), copy(a)})}).parameter_count(), 36);
+  const std::vector<Dense> copies(2, shared);
+  EXPECT_EQ(Network({a}, {Add()({shared(a), copies[1](a)})}).parameter_count(), 36);
   EXPECT_EQ(Network({a}, {Add()({Dense(4)(a), Dense(4)(a)})}).parameter_count(), 72);
 }
 
@@ -184,6 +184,10 @@ TEST(NetworkErrors, MistakesInWritingOneDown) {
               Network({a}, {Add()({a, b})});
             }),
             "'add' depends on the input 'b', which is not among the network's inputs; list it");
+  EXPECT_EQ(error_of([&] {
+              Network({a}, {Dense(2)(a), b});
+            }),
+            "an output depends on the input 'b', which is not among the network's inputs; list it");
   EXPECT_EQ(error_of([&] { Network({a, a}, {Dense(2)(a)}); }), "an input is listed twice");
   EXPECT_EQ(error_of([&] { Network({Dense(2)(a)}, {Dense(2)(a)}); }),
             "a network's inputs come from input(...), not from a layer (Dense)");
