@@ -128,7 +128,7 @@ void compare(Program& forward, Target& target, const Tensor& analytic, GradientR
 Value project(Builder& builder, const std::vector<Value>& outputs, std::vector<Tensor>& inputs) {
   Value sum;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const Shape& shape = builder.shape(outputs[i]);
+    const Shape shape = builder.shape(outputs[i]);
     Tensor weights(shape, DType::f64);
     for (std::int64_t k = 0; k < weights.numel(); ++k) {
       const auto word = detail::philox4x32(11, i, static_cast<std::uint64_t>(k)).word[0];

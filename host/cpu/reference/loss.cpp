@@ -163,6 +163,7 @@ void cross_entropy(const ops::PointwiseLoss& op, const KernelContext& context) {
   const Shape& shape = context.input_shape(0);
   const std::int64_t size = shape.drop_front().numel();
   const std::int64_t classes = shape.c();
+  const std::int64_t rows = size / classes;
   const Smoothing<T> smooth(op.label_smoothing, classes);
   const ProbabilityRange<T> range;
   for_each_row(context.threads(), shape[0], size, [&](std::int64_t n) {
@@ -176,7 +177,7 @@ void cross_entropy(const ops::PointwiseLoss& op, const KernelContext& context) {
         loss -= double{smooth(t[c]) * std::log(range.clip(p[c] / total))};
       }
     }
-    context.output<T>(0)[n] = static_cast<T>(loss / static_cast<double>(size / classes));
+    context.output<T>(0)[n] = static_cast<T>(loss / static_cast<double>(rows));
   });
 }
 
@@ -186,10 +187,11 @@ void cross_entropy_backward(const ops::PointwiseLossBackward& op, const KernelCo
   const Shape& shape = context.input_shape(1);
   const std::int64_t size = shape.drop_front().numel();
   const std::int64_t classes = shape.c();
+  const std::int64_t rows = size / classes;
   const Smoothing<T> smooth(op.label_smoothing, classes);
   const ProbabilityRange<T> range;
   for_each_row(context.threads(), shape[0], size, [&](std::int64_t n) {
-    const T share = context.input<T>(0)[n] / static_cast<T>(size / classes);
+    const T share = context.input<T>(0)[n] / static_cast<T>(rows);
     for (std::int64_t first = n * size; first < (n + 1) * size; first += classes) {
       const T* p = context.input<T>(1) + first;
       const T* t = context.input<T>(2) + first;
