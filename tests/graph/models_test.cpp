@@ -84,6 +84,15 @@ TEST(Zoo, ResNet20IsThePapersSize) {
             (std::vector<std::string>{"stage2.block2.norm2", "stage2.block1.relu2"}));
 }
 
+TEST(Zoo, ResNet20sShortcutsPadNewChannelsOnBothSides) {
+  const GraphOf built(resnet20(), 1);
+  std::string pads;
+  for (const Node& node : built.graph.nodes()) {
+    if (node.op->name() == "pad") pads += node.op->attributes().to_string();
+  }
+  EXPECT_EQ(pads, R"({"axis":3,"before":8,"after":8}{"axis":3,"before":16,"after":16})");
+}
+
 TEST(Zoo, ResNet20DecaysItsKernelsWhenAsked) {
   const auto l2_of = [](const Network& network, const std::string& path) {
     return GraphOf(network, 1).node(path).op->attributes().at("l2").as_double();
