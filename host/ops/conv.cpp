@@ -15,6 +15,8 @@ ValueType convolve(const ConvAttributes& attributes, const ValueType& x, const V
   require_rank(w, 4, "the weights (out, kh, kw, in / groups)");
   const std::int64_t groups = attributes.groups;
   const std::int64_t filters = w.shape[0];
+  FOVEA_REQUIRE(x.shape.c() >= 1 && filters >= 1, shape_mismatch, "a convolution needs a channel ",
+                "and a filter at least, not ", x.shape.c(), " and ", filters);
   FOVEA_REQUIRE(groups >= 1 && x.shape.c() % groups == 0 && filters % groups == 0, shape_mismatch,
                 "groups = ", groups, " must divide the ", x.shape.c(), " input channels and the ",
                 filters, " filters");

@@ -118,6 +118,12 @@ TEST_F(OpShapes, ConvolutionWithGroupsThatDoNotDivide) {
   EXPECT_HAS(message, "groups = 3 must divide the 4 input channels and the 6 filters");
 }
 
+TEST_F(OpShapes, ConvolutionOfNoChannels) {
+  const std::string message =
+      refused(ErrorCode::shape_mismatch, ops::Conv2d{}, {input({2, 8, 8, 0}), input({8, 3, 3, 0})});
+  EXPECT_HAS(message, "needs a channel and a filter at least, not 0 and 8");
+}
+
 TEST_F(OpShapes, ConvolutionOfIntegers) {
   const std::string message = refused(ErrorCode::invalid_argument, ops::Conv2d{},
                                       {input({2, 8, 8, 3}, DType::u8), input({8, 3, 3, 3})});

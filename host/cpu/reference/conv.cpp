@@ -38,10 +38,11 @@ struct Problem {
   std::int64_t image_pixels() const { return window.output.h * window.output.w; }
   std::int64_t pixels() const { return images * image_pixels(); }
   std::int64_t image_size() const { return window.input.h * window.input.w * channels; }
-  /// Pixels whose patches are made at once: as many as stay in the second-level cache.
+  /// Pixels whose patches are made at once: as many as stay in the second-level cache, and a
+  /// multiple of the four that multiply_add adds at a time.
   std::int64_t block_pixels() const {
     const std::int64_t fitting = std::max<std::int64_t>(65536 / patch_size(), 16);
-    return std::min(fitting, std::max<std::int64_t>(pixels(), 1));
+    return std::min(fitting, pixels() + 3) / 4 * 4;
   }
   std::int64_t block_size() const { return block_pixels() * patch_size(); }
   bool padded() const {
@@ -91,19 +92,24 @@ void for_each_run(const Problem& problem, std::int64_t group, std::int64_t oh, s
   }
 }
 
-/// Copies the patches of the output pixels [begin, end) of all images.
+/// Copies the columns `columns` of the patches of the output pixels [begin, end) of all images;
+/// rows of `patches` have as many elements as there are columns.
 template <class T>
 void gather_patches(const Problem& problem, std::int64_t group, const T* x, std::int64_t begin,
-                    std::int64_t end, T* patches) {
-  const std::int64_t size = problem.patch_size();
-  for (std::int64_t pixel = begin; pixel < end; ++pixel, patches += size) {
+                    std::int64_t end, Range columns, T* patches) {
+  const std::int64_t width = columns.end - columns.begin;
+  for (std::int64_t pixel = begin; pixel < end; ++pixel, patches += width) {
     const std::int64_t in_image = pixel % problem.image_pixels();
     const T* image = x + pixel / problem.image_pixels() * problem.image_size();
-    if (problem.padded()) std::fill_n(patches, size, T{0});
+    if (problem.padded()) std::fill_n(patches, width, T{0});
     for_each_run(problem, group, in_image / problem.window.output.w,
                  in_image % problem.window.output.w,
                  [&](std::int64_t patch, std::int64_t picture, std::int64_t length) {
-                   std::copy_n(image + picture, length, patches + patch);
+                   const std::int64_t first = std::max(patch, columns.begin);
+                   const std::int64_t last = std::min(patch + length, columns.end);
+                   if (first >= last) return;
+                   std::copy_n(image + picture + (first - patch), last - first,
+                               patches + (first - columns.begin));
                  });
   }
 }
@@ -151,7 +157,7 @@ void conv2d(const ops::Conv2d& op, const KernelContext& context) {
       const std::int64_t end = std::min(begin + problem.block_pixels(), last);
       std::fill(y + begin * problem.filters, y + end * problem.filters, T{0});
       for (std::int64_t group = 0; group < problem.groups; ++group) {
-        gather_patches(problem, group, x, begin, end, patches);
+        gather_patches(problem, group, x, begin, end, {0, size}, patches);
         multiply_add(end - begin, filters, size, StridedMatrix<T>{patches, size, 1},
                      transposed_weights + group * filters * size, filters,
                      y + begin * problem.filters + group * filters, problem.filters);
@@ -199,42 +205,49 @@ void conv2d_backward_data(const ops::Conv2dBackwardData& op, const KernelContext
   parallel_parts(context.threads(), problem.images, 1, compute);
 }
 
-/// Scratch memory: one block of patches, which all threads read.
+/// Scratch memory: a block of patches for each thread.
 std::int64_t backward_filter_workspace(const ops::Conv2dBackwardFilter& op,
                                        const LowerRequest& request) {
   const Problem problem(op, request.inputs[0].shape, request.outputs[0].shape);
-  return problem.block_size() * static_cast<std::int64_t>(dtype_size(request.inputs[0].dtype));
+  return request.threads * problem.block_size() *
+         static_cast<std::int64_t>(dtype_size(request.inputs[0].dtype));
 }
 
-/// Each block's patches are made by all threads together; then each thread adds the products of
-/// some filters. So the order of every sum is that of the pixels.
+/// The columns `columns` of one group's weights, for all its filters.
+template <class T>
+void add_filter_gradient(const Problem& problem, std::int64_t group, Range columns, const T* x,
+                         const T* dy, T* dw, T* patches) {
+  const std::int64_t size = problem.patch_size();
+  const std::int64_t filters = problem.group_filters();
+  const std::int64_t width = columns.end - columns.begin;
+  T* dw_group = dw + group * filters * size + columns.begin;
+  for (std::int64_t k = 0; k < filters; ++k) std::fill_n(dw_group + k * size, width, T{0});
+  for (std::int64_t begin = 0; begin < problem.pixels(); begin += problem.block_pixels()) {
+    const std::int64_t end = std::min(begin + problem.block_pixels(), problem.pixels());
+    gather_patches(problem, group, x, begin, end, columns, patches);
+    const T* dy_block = dy + begin * problem.filters + group * filters;
+    multiply_add(filters, width, end - begin, StridedMatrix<T>{dy_block, 1, problem.filters},
+                 patches, width, dw_group, size);
+  }
+}
+
+/// Threads share out the columns of dW, so that each copies the cells of its own columns only and
+/// the order of every sum is that of the pixels.
 template <class T>
 void conv2d_backward_filter(const ops::Conv2dBackwardFilter& op, const KernelContext& context) {
   const Problem problem(op, context.input_shape(0), context.output_shape(0));
-  const T* x = context.input<T>(0);
-  const T* dy = context.input<T>(1);
-  T* dw = context.output<T>(0);
-  T* patches = static_cast<T*>(context.workspace());
   const std::int64_t size = problem.patch_size();
-  const std::int64_t filters = problem.group_filters();
-  std::fill_n(dw, context.output_shape(0).numel(), T{0});
-  for (std::int64_t begin = 0; begin < problem.pixels(); begin += problem.block_pixels()) {
-    const std::int64_t count = std::min(problem.block_pixels(), problem.pixels() - begin);
-    for (std::int64_t group = 0; group < problem.groups; ++group) {
-      parallel_for(
-          context.threads(), count, grain_of(size), [&](std::int64_t first, std::int64_t last) {
-            gather_patches(problem, group, x, begin + first, begin + last, patches + first * size);
-          });
-      const T* dy_block = dy + begin * problem.filters + group * filters;
-      T* dw_group = dw + group * filters * size;
-      parallel_for(context.threads(), filters, grain_of(count * size),
-                   [&](std::int64_t first, std::int64_t last) {
-                     multiply_add(last - first, size, count,
-                                  StridedMatrix<T>{dy_block + first, 1, problem.filters}, patches,
-                                  size, dw_group + first * size, size);
-                   });
+  const auto compute = [&](int part, std::int64_t first, std::int64_t last) {
+    T* patches = static_cast<T*>(context.workspace()) + part * problem.block_size();
+    for (std::int64_t group = first / size; group * size < last; ++group) {
+      const Range columns{std::max(first - group * size, std::int64_t{0}),
+                          std::min(last - group * size, size)};
+      add_filter_gradient(problem, group, columns, context.input<T>(0), context.input<T>(1),
+                          context.output<T>(0), patches);
     }
-  }
+  };
+  parallel_parts(context.threads(), problem.groups * size,
+                 grain_of(problem.pixels() * problem.group_filters()), compute);
 }
 
 }  // namespace
