@@ -1,6 +1,10 @@
 // Loops over neighbouring channels in vector registers, compiled for several instruction sets of
-// which the machine's best is taken at run time. The compiler's vector extension gives vectors of
-// any width on any machine; on one without such registers they become several narrower ones.
+// which the machine's best is taken at run time.
+//
+// A group of W lanes is an array of W numbers, and what is done to it a `#pragma omp simd` loop of
+// W steps, which the compiler turns into a vector instruction or a few. (The compiler's own vector
+// types would read better, but GCC 12 splits them up for the oldest instruction set before it makes
+// the clones for the others.)
 #pragma once
 
 #include <cstdint>
@@ -15,25 +19,6 @@
 #define FOVEA_INLINE __attribute__((always_inline)) inline
 
 namespace fovea::onednn {
-
-template <int W>
-struct Lanes {
-  typedef float Floats __attribute__((vector_size(4 * W)));
-  typedef double Doubles __attribute__((vector_size(8 * W)));
-  typedef std::int32_t Ints __attribute__((vector_size(4 * W)));
-  typedef std::uint8_t Bytes __attribute__((vector_size(W)));
-};
-
-/// Vectors move to and from memory by these alone, whatever the address's alignment. They are
-/// passed by reference, since registers for passing them differ between instruction sets.
-template <class Vector>
-FOVEA_INLINE void load(Vector& vector, const void* from) {
-  __builtin_memcpy(&vector, from, sizeof(vector));
-}
-template <class Vector>
-FOVEA_INLINE void store(void* to, const Vector& vector) {
-  __builtin_memcpy(to, &vector, sizeof(vector));
-}
 
 /// The lanes of a cell in groups that fit a vector: as many of 16 as go, one of 8, the rest single.
 struct LaneGroups {

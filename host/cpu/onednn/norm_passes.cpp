@@ -26,65 +26,52 @@ struct Run {
 };
 
 template <int W>
-FOVEA_INLINE void add_to(double* sums, const typename Lanes<W>::Floats& values) {
-  typename Lanes<W>::Doubles total;
-  load(total, sums);
-  total += __builtin_convertvector(values, typename Lanes<W>::Doubles);
-  store(sums, total);
+FOVEA_INLINE void add_to(double* totals, const float* sums) {
+#pragma omp simd
+  for (int l = 0; l < W; ++l) totals[l] += double{sums[l]};
 }
 
 struct Moments : Run {
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
     const std::int64_t lanes = job.picture.lanes;
-    Floats first;
-    load(first, job.x + channel / lanes * job.picture.plane_size() + lane);
-    Floats sum = {};
-    Floats squares = {};
-    const float* cell = job.x + offset + lane;
-    for (std::int64_t i = 0; i < count; ++i, cell += lanes) {
-      Floats x;
-      load(x, cell);
-      const Floats difference = x - first;
-      sum += difference;
-      squares += difference * difference;
+    const float* first = job.x + channel / lanes * job.picture.plane_size() + lane;
+    const float* x = job.x + offset + lane;
+    float sum[W] = {};
+    float squares[W] = {};
+    for (std::int64_t i = 0; i < count; ++i, x += lanes) {
+#pragma omp simd
+      for (int l = 0; l < W; ++l) {
+        const float difference = x[l] - first[l];
+        sum[l] += difference;
+        squares[l] += difference * difference;
+      }
     }
     add_to<W>(sums(0, lane), sum);
     add_to<W>(sums(1, lane), squares);
   }
 };
 
-/// d = dy, or with kRelu dy where saved > 0.
-template <bool kRelu, class Floats>
-FOVEA_INLINE void load_gradient(Floats& d, const NormJob& job, std::int64_t cell) {
-  load(d, job.dy + cell);
-  if constexpr (kRelu) {
-    Floats saved;
-    load(saved, job.saved + cell);
-    d = saved > 0 ? d : Floats{};
-  }
-}
-
-template <bool kRelu>
+/// kRelu: d = dy where saved > 0. kWriteD: d is written.
+template <bool kRelu, bool kWriteD>
 struct Gradients : Run {
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
-    Floats mean;
-    load(mean, job.mean + channel + lane);
-    Floats sum = {};
-    Floats products = {};
+    const float* mean = job.mean + channel + lane;
+    float sum[W] = {};
+    float products[W] = {};
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t cell = offset + lane + i * job.picture.lanes;
-      Floats d, x;
-      load_gradient<kRelu>(d, job, cell);
-      if constexpr (kRelu) {
-        if (job.d != nullptr) store(job.d + cell, d);
+      const float* x = job.x + cell;
+      const float* dy = job.dy + cell;
+#pragma omp simd
+      for (int l = 0; l < W; ++l) {
+        float d = dy[l];
+        if constexpr (kRelu) d = job.saved[cell + l] > 0 ? d : 0;
+        if constexpr (kWriteD) job.d[cell + l] = d;
+        sum[l] += d;
+        products[l] += d * (x[l] - mean[l]);
       }
-      load(x, job.x + cell);
-      sum += d;
-      products += d * (x - mean);
     }
     add_to<W>(sums(0, lane), sum);
     add_to<W>(sums(1, lane), products);
@@ -95,23 +82,19 @@ template <bool kRelu, bool kResidual>
 struct Normalize : Run {
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
-    Floats mean, factor, shift;
-    load(mean, job.mean + channel + lane);
-    load(factor, job.factor + channel + lane);
-    load(shift, job.offset + channel + lane);
+    const float* mean = job.mean + channel + lane;
+    const float* factor = job.factor + channel + lane;
+    const float* shift = job.offset + channel + lane;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t cell = offset + lane + i * job.picture.lanes;
-      Floats y;
-      load(y, job.x + cell);
-      y = (y - mean) * factor + shift;
-      if constexpr (kResidual) {
-        Floats residual;
-        load(residual, job.residual + cell);
-        y += residual;
+      const float* x = job.x + cell;
+#pragma omp simd
+      for (int l = 0; l < W; ++l) {
+        float y = (x[l] - mean[l]) * factor[l] + shift[l];
+        if constexpr (kResidual) y += job.residual[cell + l];
+        if constexpr (kRelu) y = y < 0 ? 0 : y;  // in this order, a NaN stays one
+        job.y[cell + l] = y;
       }
-      if constexpr (kRelu) y = y < 0 ? Floats{} : y;  // in this order, a NaN stays one
-      store(job.y + cell, y);
     }
   }
 };
@@ -120,19 +103,20 @@ template <bool kRelu>
 struct ApplyGradients : Run {
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
-    Floats mean, factor, slope, shift;
-    load(mean, job.mean + channel + lane);
-    load(factor, job.factor + channel + lane);
-    load(slope, job.slope + channel + lane);
-    load(shift, job.offset + channel + lane);
+    const float* mean = job.mean + channel + lane;
+    const float* factor = job.factor + channel + lane;
+    const float* slope = job.slope + channel + lane;
+    const float* shift = job.offset + channel + lane;
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t cell = offset + lane + i * job.picture.lanes;
-      Floats d, x;
-      load_gradient<kRelu>(d, job, cell);
-      load(x, job.x + cell);
-      x = d * factor + (x - mean) * slope + shift;
-      store(job.dx + cell, x);
+      const float* x = job.x + cell;
+      const float* dy = job.dy + cell;
+#pragma omp simd
+      for (int l = 0; l < W; ++l) {
+        float d = dy[l];
+        if constexpr (kRelu) d = job.saved[cell + l] > 0 ? d : 0;
+        job.dx[cell + l] = d * factor[l] + (x[l] - mean[l]) * slope[l] + shift[l];
+      }
     }
   }
 };
@@ -167,10 +151,13 @@ FOVEA_CLONES void moments(const NormJob& job, std::int64_t begin, std::int64_t e
   run_items<Moments>(job, begin, end);
 }
 FOVEA_CLONES void gradients(const NormJob& job, std::int64_t begin, std::int64_t end) {
-  run_items<Gradients<false>>(job, begin, end);
+  run_items<Gradients<false, false>>(job, begin, end);
 }
 FOVEA_CLONES void gradients_relu(const NormJob& job, std::int64_t begin, std::int64_t end) {
-  run_items<Gradients<true>>(job, begin, end);
+  run_items<Gradients<true, false>>(job, begin, end);
+}
+FOVEA_CLONES void gradients_relu_kept(const NormJob& job, std::int64_t begin, std::int64_t end) {
+  run_items<Gradients<true, true>>(job, begin, end);
 }
 FOVEA_CLONES void normalize_alone(const NormJob& job, std::int64_t begin, std::int64_t end) {
   run_items<Normalize<false, false>>(job, begin, end);
@@ -213,7 +200,10 @@ void sum_moments(const NormJob& job, int threads) {
 
 void sum_gradients(const NormJob& job, int threads) {
   clear_sums(job);
-  run_parallel(job, threads, job.saved != nullptr ? gradients_relu : gradients);
+  const Items items = job.saved == nullptr ? gradients
+                      : job.d == nullptr   ? gradients_relu
+                                           : gradients_relu_kept;
+  run_parallel(job, threads, items);
 }
 
 void normalize(const NormJob& job, int threads) {

@@ -56,8 +56,6 @@ struct MaxPool {
   const Job& job;
   std::int64_t plane;
 
-  // Arrays and simd loops instead of vector types: GCC 12 takes comparisons and selections of
-  // vectors apart into single numbers when it compiles clones.
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
     const WindowGeometry& window = job.window;
@@ -108,7 +106,6 @@ struct AvgPool {
 
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
     const WindowGeometry& window = job.window;
     const std::int64_t lanes = job.large.lanes;
     const float* x = job.from + plane * job.large.plane_size() + lane;
@@ -116,16 +113,17 @@ struct AvgPool {
     for (std::int64_t oh = 0; oh < window.output.h; ++oh) {
       for (std::int64_t ow = 0; ow < window.output.w; ++ow, y += lanes) {
         const Cells cells(window, oh, ow);
-        Floats sum = {};
+        const float share = cells.share();
+        float sum[W] = {};
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
-            Floats value;
-            load(value, x + (ih * window.input.w + iw) * lanes);
-            sum += value;
+            const float* value = x + (ih * window.input.w + iw) * lanes;
+#pragma omp simd
+            for (int l = 0; l < W; ++l) sum[l] += value[l];
           }
         }
-        sum *= cells.share();
-        store(y, sum);
+#pragma omp simd
+        for (int l = 0; l < W; ++l) y[l] = sum[l] * share;
       }
     }
   }
@@ -138,7 +136,8 @@ FOVEA_INLINE std::int64_t clear_rows(float* dx, const Job& job, std::int64_t fro
   const std::int64_t lanes = job.large.lanes;
   const std::int64_t row = job.window.input.w * lanes;
   for (std::int64_t at = from * row; at < to * row; at += lanes) {
-    store(dx + at, typename Lanes<W>::Floats{});
+#pragma omp simd
+    for (int l = 0; l < W; ++l) dx[at + l] = 0;
   }
   return std::max(from, to);
 }
@@ -149,44 +148,31 @@ struct MaxPoolBackward {
   std::int64_t plane;
 
   template <int W>
-  FOVEA_INLINE void read_index(std::int64_t at, typename Lanes<W>::Ints& where) const {
-    using Ints = typename Lanes<W>::Ints;
-    const auto* index = static_cast<const Index*>(job.argmax) + at;
-    if constexpr (std::is_same_v<Index, std::uint8_t>) {
-      typename Lanes<W>::Bytes narrow;
-      load(narrow, index);
-      where = __builtin_convertvector(narrow, Ints);
-    } else {
-      load(where, index);
-    }
-  }
-
-  template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
-    using Ints = typename Lanes<W>::Ints;
     const WindowGeometry& window = job.window;
     const std::int64_t lanes = job.large.lanes;
     float* dx = job.to + plane * job.large.plane_size() + lane;
-    std::int64_t at = job.small_offset(plane) + lane;
+    const float* dy = job.from + job.small_offset(plane) + lane;
+    const auto* argmax = static_cast<const Index*>(job.argmax) + job.small_offset(plane) + lane;
     std::int64_t cleared = 0;
     for (std::int64_t oh = 0; oh < window.output.h; ++oh) {
       cleared = clear_rows<W>(dx, job, cleared, Cells(window, oh, 0).bottom);
-      for (std::int64_t ow = 0; ow < window.output.w; ++ow, at += lanes) {
+      for (std::int64_t ow = 0; ow < window.output.w; ++ow, dy += lanes, argmax += lanes) {
         const Cells cells(window, oh, ow);
-        Floats dy;
-        load(dy, job.from + at);
-        Ints where;
-        read_index<W>(at, where);
+        float gradient[W];
+        std::int32_t where[W];
+#pragma omp simd
+        for (int l = 0; l < W; ++l) {
+          gradient[l] = dy[l];
+          where[l] = argmax[l];
+        }
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
             float* cell = dx + (ih * window.input.w + iw) * lanes;
             const auto here =
                 static_cast<std::int32_t>((ih - cells.row) * window.kernel.w + iw - cells.column);
-            Floats sum;
-            load(sum, cell);
-            sum += where == here ? dy : Floats{};
-            store(cell, sum);
+#pragma omp simd
+            for (int l = 0; l < W; ++l) cell[l] += where[l] == here ? gradient[l] : 0;
           }
         }
       }
@@ -201,7 +187,6 @@ struct AvgPoolBackward {
 
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
     const WindowGeometry& window = job.window;
     const std::int64_t lanes = job.large.lanes;
     const float* dy = job.from + job.small_offset(plane) + lane;
@@ -211,16 +196,12 @@ struct AvgPoolBackward {
       cleared = clear_rows<W>(dx, job, cleared, Cells(window, oh, 0).bottom);
       for (std::int64_t ow = 0; ow < window.output.w; ++ow, dy += lanes) {
         const Cells cells(window, oh, ow);
-        Floats share;
-        load(share, dy);
-        share *= cells.share();
+        const float share = cells.share();
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
             float* cell = dx + (ih * window.input.w + iw) * lanes;
-            Floats sum;
-            load(sum, cell);
-            sum += share;
-            store(cell, sum);
+#pragma omp simd
+            for (int l = 0; l < W; ++l) cell[l] += dy[l] * share;
           }
         }
       }
@@ -236,25 +217,23 @@ struct GlobalAvgPool {
 
   template <int W>
   FOVEA_INLINE void run(std::int64_t lane) const {
-    using Floats = typename Lanes<W>::Floats;
     const Picture& large = job.large;
     const float* x = job.from + plane * large.plane_size() + lane;
-    Floats sum = {};
+    float sum[W] = {};
     // Rows are summed by themselves first: it costs nothing and loses fewer digits.
     for (std::int64_t ih = 0; ih < job.window.input.h; ++ih) {
-      Floats row = {};
+      float row[W] = {};
       for (std::int64_t iw = 0; iw < job.window.input.w; ++iw, x += large.lanes) {
-        Floats value;
-        load(value, x);
-        row += value;
+#pragma omp simd
+        for (int l = 0; l < W; ++l) row[l] += x[l];
       }
-      sum += row;
+#pragma omp simd
+      for (int l = 0; l < W; ++l) sum[l] += row[l];
     }
-    sum /= Floats{} + static_cast<float>(large.cells);
     const std::int64_t channel = plane % large.blocks * large.lanes + lane;
     float* y = job.to + plane / large.blocks * large.channels + channel;
     const std::int64_t valid = std::min<std::int64_t>(W, large.channels - channel);
-    for (std::int64_t i = 0; i < valid; ++i) y[i] = sum[i];
+    for (std::int64_t l = 0; l < valid; ++l) y[l] = sum[l] / static_cast<float>(large.cells);
   }
 };
 
@@ -295,9 +274,9 @@ FOVEA_CLONES void global_avg_pool(const Job& job, std::int64_t begin, std::int64
 }
 
 void run_parallel(const Job& job, int threads, Items items) {
-  const std::int64_t count = job.large.planes() * LaneGroups(job.large.lanes).count;
-  const std::int64_t work = job.large.planes() * job.large.plane_size() / count;
-  cpu::parallel_for(threads, count, cpu::grain_of(work),
+  const std::int64_t groups = LaneGroups(job.large.lanes).count;
+  cpu::parallel_for(threads, job.large.planes() * groups,
+                    cpu::grain_of(job.large.plane_size() / groups),
                     [&](std::int64_t begin, std::int64_t end) { items(job, begin, end); });
 }
 
