@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "fovea/device.h"
+#include "host/cpu/denormals.h"
 #include "host/cpu/table.h"
 
 namespace fovea {
@@ -29,6 +30,9 @@ class CpuDevice final : public Device {
   void copy_to_host(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memcpy(to, from, bytes);
   }
+  void begin_kernels(int threads) override { cpu::begin_flushing_denormals(threads); }
+  void end_kernels(int threads) noexcept override { cpu::end_flushing_denormals(threads); }
+
   const std::string& detail() const { return detail_; }
 
  private:

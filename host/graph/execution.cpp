@@ -15,6 +15,22 @@ bool all_finite(const void* data, std::int64_t bytes) {
                      [](T value) { return std::isfinite(value); });
 }
 
+/// While one exists, kernels may run.
+class KernelScope {
+ public:
+  explicit KernelScope(const Plan& plan)
+      : device_(*plan.device()), threads_(plan.options().threads) {
+    device_.begin_kernels(threads_);
+  }
+  ~KernelScope() { device_.end_kernels(threads_); }
+  KernelScope(const KernelScope&) = delete;
+  KernelScope& operator=(const KernelScope&) = delete;
+
+ private:
+  Device& device_;
+  int threads_;
+};
+
 }  // namespace
 
 Arena::~Arena() {
@@ -105,6 +121,7 @@ void Execution::run() {
                   "' was not bound before run()");
     pointers_[patch.pointer] = const_cast<void*>(data);  // NOLINT
   }
+  const KernelScope scope(*plan_);
   for (const Step& step : steps_) run_step(step);
 }
 
@@ -139,6 +156,7 @@ std::string Execution::first_nonfinite(const Step& step) const {
 }
 
 std::string Execution::find_nonfinite() {
+  const KernelScope scope(*plan_);
   std::string first;
   for (const Patch& patch : patches_) {
     pointers_[patch.pointer] =
@@ -153,6 +171,7 @@ std::string Execution::find_nonfinite() {
 
 std::vector<double> Execution::profile(int repeats) {
   run();
+  const KernelScope scope(*plan_);
   std::vector<std::vector<double>> times(steps_.size());
   for (int r = 0; r < repeats; ++r) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {

@@ -21,6 +21,10 @@ class FOVEA_API Device {
   virtual void copy_from_host(void* to, const void* from, std::size_t bytes) = 0;
   virtual void copy_to_host(void* to, const void* from, std::size_t bytes) = 0;
 
+  /// Kernels run between these two calls: the place to set what threads or the driver need to know.
+  virtual void begin_kernels(int /*threads*/) {}
+  virtual void end_kernels(int /*threads*/) noexcept {}
+
   KernelTable& kernels() { return kernels_; }
   const KernelTable& kernels() const { return kernels_; }
 

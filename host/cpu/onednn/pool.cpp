@@ -50,8 +50,24 @@ struct Cells {
   }
 };
 
-/// Index is u8, i32, or void where the argmax is not wanted.
-template <class Index>
+/// Windows as in most networks: 2x2 cells side by side, none in padding.
+bool are_tiles(const WindowGeometry& window) {
+  const Size2 two = 2;
+  return window.kernel == two && window.stride == two && window.pad_top == 0 &&
+         window.pad_left == 0 && 2 * window.output.h <= window.input.h &&
+         2 * window.output.w <= window.input.w;
+}
+
+/// Like Cells, but known to the compiler, which writes the loops over a window out.
+struct TileCells {
+  std::int64_t row, column, top, bottom, left, right;
+
+  FOVEA_INLINE TileCells(const WindowGeometry&, std::int64_t oh, std::int64_t ow)
+      : row(2 * oh), column(2 * ow), top(row), bottom(row + 2), left(column), right(column + 2) {}
+};
+
+/// Index is u8, i32, or void where the argmax is not wanted; kTiles: see are_tiles.
+template <class Index, bool kTiles = false>
 struct MaxPool {
   const Job& job;
   std::int64_t plane;
@@ -60,25 +76,26 @@ struct MaxPool {
   FOVEA_INLINE void run(std::int64_t lane) const {
     const WindowGeometry& window = job.window;
     const std::int64_t lanes = job.large.lanes;
+    const std::int64_t kernel_width = kTiles ? 2 : window.kernel.w;
     const float* x = job.from + plane * job.large.plane_size() + lane;
     std::int64_t at = job.small_offset(plane) + lane;
     for (std::int64_t oh = 0; oh < window.output.h; ++oh) {
       for (std::int64_t ow = 0; ow < window.output.w; ++ow, at += lanes) {
-        const Cells cells(window, oh, ow);
+        const std::conditional_t<kTiles, TileCells, Cells> cells(window, oh, ow);
         const float* corner = x + (cells.top * window.input.w + cells.left) * lanes;
         float best[W];
         std::int32_t where[W];
 #pragma omp simd
         for (int l = 0; l < W; ++l) {
           best[l] = corner[l];
-          where[l] = static_cast<std::int32_t>((cells.top - cells.row) * window.kernel.w +
+          where[l] = static_cast<std::int32_t>((cells.top - cells.row) * kernel_width +
                                                (cells.left - cells.column));
         }
         for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
             const float* value = x + (ih * window.input.w + iw) * lanes;
             const auto here =
-                static_cast<std::int32_t>((ih - cells.row) * window.kernel.w + iw - cells.column);
+                static_cast<std::int32_t>((ih - cells.row) * kernel_width + iw - cells.column);
 #pragma omp simd
             for (int l = 0; l < W; ++l) {
               const bool larger =
@@ -142,7 +159,7 @@ FOVEA_INLINE std::int64_t clear_rows(float* dx, const Job& job, std::int64_t fro
   return std::max(from, to);
 }
 
-template <class Index>
+template <class Index, bool kTiles = false>
 struct MaxPoolBackward {
   const Job& job;
   std::int64_t plane;
@@ -151,14 +168,17 @@ struct MaxPoolBackward {
   FOVEA_INLINE void run(std::int64_t lane) const {
     const WindowGeometry& window = job.window;
     const std::int64_t lanes = job.large.lanes;
+    const std::int64_t kernel_width = kTiles ? 2 : window.kernel.w;
+    const bool covered =  // dx by the windows, each cell by one: there is nothing to clear
+        kTiles && window.input == Size2{2 * window.output.h, 2 * window.output.w};
     float* dx = job.to + plane * job.large.plane_size() + lane;
     const float* dy = job.from + job.small_offset(plane) + lane;
     const auto* argmax = static_cast<const Index*>(job.argmax) + job.small_offset(plane) + lane;
-    std::int64_t cleared = 0;
+    std::int64_t cleared = covered ? window.input.h : 0;
     for (std::int64_t oh = 0; oh < window.output.h; ++oh) {
       cleared = clear_rows<W>(dx, job, cleared, Cells(window, oh, 0).bottom);
       for (std::int64_t ow = 0; ow < window.output.w; ++ow, dy += lanes, argmax += lanes) {
-        const Cells cells(window, oh, ow);
+        const std::conditional_t<kTiles, TileCells, Cells> cells(window, oh, ow);
         float gradient[W];
         std::int32_t where[W];
 #pragma omp simd
@@ -170,9 +190,12 @@ struct MaxPoolBackward {
           for (std::int64_t iw = cells.left; iw < cells.right; ++iw) {
             float* cell = dx + (ih * window.input.w + iw) * lanes;
             const auto here =
-                static_cast<std::int32_t>((ih - cells.row) * window.kernel.w + iw - cells.column);
+                static_cast<std::int32_t>((ih - cells.row) * kernel_width + iw - cells.column);
 #pragma omp simd
-            for (int l = 0; l < W; ++l) cell[l] += where[l] == here ? gradient[l] : 0;
+            for (int l = 0; l < W; ++l) {
+              const float share = where[l] == here ? gradient[l] : 0;
+              cell[l] = kTiles ? share : cell[l] + share;  // tiles do not overlap
+            }
           }
         }
       }
@@ -257,11 +280,20 @@ FOVEA_CLONES void max_pool_i32(const Job& job, std::int64_t begin, std::int64_t 
 FOVEA_CLONES void max_pool_alone(const Job& job, std::int64_t begin, std::int64_t end) {
   run_items<MaxPool<void>>(job, begin, end);
 }
+FOVEA_CLONES void max_pool_tiles(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<MaxPool<std::uint8_t, true>>(job, begin, end);
+}
+FOVEA_CLONES void max_pool_tiles_alone(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<MaxPool<void, true>>(job, begin, end);
+}
 FOVEA_CLONES void max_pool_backward_u8(const Job& job, std::int64_t begin, std::int64_t end) {
   run_items<MaxPoolBackward<std::uint8_t>>(job, begin, end);
 }
 FOVEA_CLONES void max_pool_backward_i32(const Job& job, std::int64_t begin, std::int64_t end) {
   run_items<MaxPoolBackward<std::int32_t>>(job, begin, end);
+}
+FOVEA_CLONES void max_pool_backward_tiles(const Job& job, std::int64_t begin, std::int64_t end) {
+  run_items<MaxPoolBackward<std::uint8_t, true>>(job, begin, end);
 }
 FOVEA_CLONES void avg_pool(const Job& job, std::int64_t begin, std::int64_t end) {
   run_items<AvgPool>(job, begin, end);
@@ -289,7 +321,9 @@ LowerResult lower_max_pool(const ops::MaxPool2d& op, const LowerRequest& request
   const Shape& x = request.inputs[0].shape;
   Job job{op.geometry({x.h(), x.w()}), leading_picture(request, {0})};
   const bool indexed = request.output_used[1];
-  const Items items = !indexed                                ? max_pool_alone
+  const bool tiles = are_tiles(job.window);  // so few cells that the index is u8
+  const Items items = !indexed ? (tiles ? max_pool_tiles_alone : max_pool_alone)
+                      : tiles  ? max_pool_tiles
                       : request.outputs[1].dtype == DType::u8 ? max_pool_u8
                                                               : max_pool_i32;
   Lowering lowering;
@@ -310,8 +344,9 @@ LowerResult lower_max_pool_backward(const ops::MaxPool2dBackward& op, const Lowe
   // The argmax's format is that of the forward pass.
   Job job{op.geometry(op.input_size), leading_picture(request, {1, 0})};
   job.large.cells = op.input_size.h * op.input_size.w;
-  const Items items =
-      request.inputs[1].dtype == DType::u8 ? max_pool_backward_u8 : max_pool_backward_i32;
+  const Items items = are_tiles(job.window)                  ? max_pool_backward_tiles
+                      : request.inputs[1].dtype == DType::u8 ? max_pool_backward_u8
+                                                             : max_pool_backward_i32;
   Lowering lowering;
   lowering.input_layouts = {layout_like(job.large, request.inputs[0]),
                             layout_like(job.large, request.inputs[1])};
