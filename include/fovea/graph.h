@@ -106,8 +106,8 @@ class FOVEA_API Builder {
   /// A key for one random op: its path and how often it was called under that path.
   std::uint64_t random_stream();
 
-  const ValueType& type(Value value) const { return graph_.type(value); }
-  const Shape& shape(Value value) const { return graph_.type(value).shape; }
+  ValueType type(Value value) const { return graph_.type(value); }
+  Shape shape(Value value) const { return graph_.type(value).shape; }
   DType dtype() const { return dtype_; }
   Graph& graph() { return graph_; }
 

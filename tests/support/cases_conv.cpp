@@ -17,6 +17,11 @@ struct Convolution {
     const WindowGeometry window = attributes.geometry({x.h(), x.w()}, kernel);
     return {x.n(), window.output.h, window.output.w, filters};
   }
+  /// Of each of the passes.
+  double flops() const {
+    return 2.0 * static_cast<double>(y().numel()) *
+           static_cast<double>(kernel.h * kernel.w * x.c() / attributes.groups);
+  }
 };
 
 std::vector<Convolution> convolutions() {
@@ -41,6 +46,7 @@ std::vector<Convolution> convolutions() {
       {"depthwise_two_filters_each", {1, 5, 6, 3}, 6, 3, {1, same, 1, 3}},
       {"first_layer", {4, 32, 32, 3}, 32, 3, {}},
       {"middle_layer", {4, 15, 15, 32}, 64, 3, {}},
+      {"wide_layer", {4, 12, 12, 64}, 64, 3, {1, same, 1, 1}},
       {"residual_block", {2, 16, 16, 16}, 32, 3, {2, same, 1, 1}},
   };
 }
@@ -54,16 +60,19 @@ BackwardOp with_attributes(const Convolution& conv) {
 
 void add_passes(const Convolution& conv, std::vector<OpCase>& cases) {
   const Size2 input(conv.x.h(), conv.x.w());
-  const OpCase forward(conv.label, ops::Conv2d(conv.attributes), {{conv.x}, {conv.w()}});
+  const OpCase forward = OpCase(conv.label, ops::Conv2d(conv.attributes), {{conv.x}, {conv.w()}})
+                             .operations(conv.flops());
   const bool small = conv.x.numel() < 5000;  // gradients are a matter of indices, not of size
   cases.push_back(small ? forward.differentiate({0, 1}) : forward);
-  cases.push_back(OpCase(conv.label, ops::Conv2dBackwardData(conv.attributes, input),
-                         {{conv.y()}, {conv.w()}}));
+  cases.push_back(
+      OpCase(conv.label, ops::Conv2dBackwardData(conv.attributes, input), {{conv.y()}, {conv.w()}})
+          .operations(conv.flops()));
   cases.push_back(OpCase(conv.label, ops::Conv2dBackwardFilter(conv.attributes, conv.kernel),
-                         {{conv.x}, {conv.y()}}));
+                         {{conv.x}, {conv.y()}})
+                      .operations(conv.flops()));
   auto filter_bias = with_attributes<ops::Conv2dBackwardFilterBias>(conv);
   filter_bias.kernel = conv.kernel;
-  cases.push_back(OpCase(conv.label, filter_bias, {{conv.x}, {conv.y()}}));
+  cases.push_back(OpCase(conv.label, filter_bias, {{conv.x}, {conv.y()}}).operations(conv.flops()));
 }
 
 void add_fused(const Convolution& conv, const std::string& label, Activation activation,
@@ -73,7 +82,7 @@ void add_fused(const Convolution& conv, const std::string& label, Activation act
   op.residual = residual;
   std::vector<CaseInput> inputs = {{conv.x}, {conv.w()}, {{conv.filters}}};
   if (residual) inputs.push_back({conv.y()});
-  cases.push_back(OpCase(conv.label + "_" + label, op, inputs));
+  cases.push_back(OpCase(conv.label + "_" + label, op, inputs).operations(conv.flops()));
 }
 
 }  // namespace

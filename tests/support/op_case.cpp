@@ -105,6 +105,12 @@ OpCase OpCase::reference_may_decline() const {
   return copy;
 }
 
+OpCase OpCase::operations(double flops_of_the_formula) const {
+  OpCase copy = *this;
+  copy.flops = flops_of_the_formula;
+  return copy;
+}
+
 OpCase OpCase::tolerance(double relative) const {
   OpCase copy = *this;
   copy.relative_tolerance = relative;

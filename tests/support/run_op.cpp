@@ -58,41 +58,68 @@ LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::st
   return Decline{"there is no such candidate"};
 }
 
+/// An op ready to run: a plan of its own, state and inputs in place, the arena poisoned.
+struct Prepared {
+  std::shared_ptr<const Plan> plan;
+  Variables variables;
+  Execution execution;
+
+  Prepared(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options)
+      : plan(std::make_shared<const Plan>(graph_of(op, inputs, op->effects(), options),
+                                          cpu_device(), plan_options(*op, options))),
+        variables(cpu_device()),
+        execution(plan, with_state(*op, inputs), std::make_shared<Arena>(cpu_device())) {
+    for (std::size_t i = 0; i < plan->inputs().size(); ++i) {
+      const std::string& name = plan->inputs()[i].name;
+      for (std::size_t k = 0; k < inputs.size(); ++k) {
+        if (name == input_name(k)) execution.bind_input(i, inputs[k].raw());
+      }
+    }
+    execution.poison();
+  }
+
+ private:
+  static PlanOptions plan_options(const Op& op, const RunOptions& options) {
+    PlanOptions result;
+    result.threads = options.threads;
+    if (!options.candidate.empty()) result.force[std::string(op.name())] = options.candidate;
+    return result;
+  }
+
+  Variables& with_state(const Op& op, std::span<const Tensor> inputs) {
+    variables.create_missing(plan->graph(), 0);
+    for (int index : op.effects()) {
+      const auto i = static_cast<std::size_t>(index);
+      variables.write(input_name(i), inputs[i]);
+    }
+    return variables;
+  }
+};
+
 }  // namespace
 
 std::vector<Tensor> run_op(const OpPtr& op, std::span<const Tensor> inputs,
                            const RunOptions& options) {
-  const std::vector<int> effects = op->effects();
-  PlanOptions plan_options;
-  plan_options.threads = options.threads;
-  if (!options.candidate.empty()) {
-    plan_options.force[std::string(op->name())] = options.candidate;
-  }
-  const auto plan = std::make_shared<const Plan>(graph_of(op, inputs, effects, options),
-                                                 cpu_device(), plan_options);
-  Variables variables(cpu_device());
-  variables.create_missing(plan->graph(), 0);
-  for (int index : effects) {
-    const auto i = static_cast<std::size_t>(index);
-    variables.write(input_name(i), inputs[i]);
-  }
-  Execution execution(plan, variables, std::make_shared<Arena>(cpu_device()));
-  for (std::size_t i = 0; i < plan->inputs().size(); ++i) {
-    const std::string& name = plan->inputs()[i].name;
-    for (std::size_t k = 0; k < inputs.size(); ++k) {
-      if (name == input_name(k)) execution.bind_input(i, inputs[k].raw());
-    }
-  }
-  execution.poison();
-  execution.run();
+  Prepared prepared(op, inputs, options);
+  prepared.execution.run();
   std::vector<Tensor> results;
-  for (std::size_t i = 0; i < plan->outputs().size(); ++i) {
-    results.push_back(execution.output(i));
+  for (std::size_t i = 0; i < prepared.plan->outputs().size(); ++i) {
+    results.push_back(prepared.execution.output(i));
   }
-  for (int index : effects) {
-    results.push_back(variables.read(input_name(static_cast<std::size_t>(index))));
+  for (int index : op->effects()) {
+    results.push_back(prepared.variables.read(input_name(static_cast<std::size_t>(index))));
   }
   return results;
+}
+
+double time_op(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options,
+               int repeats) {
+  Prepared prepared(op, inputs, options);
+  const std::vector<double> times = prepared.execution.profile(repeats);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (prepared.plan->steps()[i].op->name() == op->name()) return times[i];
+  }
+  return 0;  // a view, which no kernel runs
 }
 
 std::vector<Tensor> run_reference(const OpPtr& op, std::span<const Tensor> inputs) {

@@ -27,6 +27,11 @@ struct RunOptions {
 std::vector<Tensor> run_op(const OpPtr& op, std::span<const Tensor> inputs,
                            const RunOptions& options);
 
+/// Median milliseconds of the op's own kernel over `repeats` runs with its inputs where the plan
+/// wants them; reorders are left out. Throws unsupported when no candidate accepts.
+double time_op(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options,
+               int repeats);
+
 /// What the CPU's reference makes of it: for a fused op that of its parts, else the candidate
 /// "reference".
 std::vector<Tensor> run_reference(const OpPtr& op, std::span<const Tensor> inputs);
