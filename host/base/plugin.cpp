@@ -39,7 +39,7 @@ Plugin open_plugin(const std::string& name, const char* symbol) {
   void* found = dlsym(library, symbol);
   if (found == nullptr)
     return {nullptr, path + " has no " + symbol + "; build and install it again"};
-  return {found, path};
+  return {found, {}};
 }
 
 }  // namespace fovea

@@ -7,7 +7,7 @@ namespace fovea {
 
 struct Plugin {
   void* symbol = nullptr;  ///< null when the plug-in cannot be used
-  std::string detail;      ///< where it was found, or why it is not used
+  std::string problem;     ///< why it is not used
 };
 
 /// Opens libfovea_<name>.so from the folder of libfovea.so and looks up `symbol`. Plug-ins stay

@@ -7,8 +7,9 @@ namespace fovea {
 
 std::string fill_cpu_table(KernelTable& table) {
   const Plugin onednn = open_plugin("onednn", "fovea_onednn_register");
+  std::string found = onednn.problem;
   if (onednn.symbol != nullptr) {
-    reinterpret_cast<void (*)(KernelTable&)>(onednn.symbol)(table);  // NOLINT
+    found = reinterpret_cast<const char* (*)(KernelTable&)>(onednn.symbol)(table);  // NOLINT
   }
   cpu::add_reference_conv(table);
   cpu::add_reference_matmul(table);
@@ -18,7 +19,7 @@ std::string fill_cpu_table(KernelTable& table) {
   cpu::add_reference_activation(table);
   cpu::add_reference_loss(table);
   cpu::add_reference_update(table);
-  return onednn.detail;
+  return found;
 }
 
 }  // namespace fovea

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "host/graph/step_state.h"
+#include "host/io/atomic_file.h"
 #include "host/train/model_impl.h"
 #include "host/train/progress.h"
 
@@ -242,6 +243,10 @@ class Fit {
       position() = TrainingPosition{};
       position().data_epoch = data_epoch;
       position().fit = fingerprint();
+    }
+    if (!options_.checkpoint.path.empty()) {
+      // Throws now, not after an epoch's work, where the file cannot be written.
+      const AtomicFile attempt(options_.checkpoint.path);
     }
     FitPlan plan;
     plan.epochs = options_.epochs;

@@ -175,5 +175,13 @@ TEST_F(Checkpoint, AnInterruptSavesAndThrows) {
   EXPECT_EQ(resumed.resume(file("run.fov")), "Resuming at epoch 1, step 2.");
 }
 
+TEST_F(Checkpoint, ThatCannotBeWrittenIsNoticedBeforeTheFirstStep) {
+  Model model = compiled_model(small_cnn());
+  FitOptions options = quiet(1);
+  options.checkpoint.path = file("no_such_folder/run.fov");
+  expect_error(ErrorCode::io, "no_such_folder", [&] { model.fit(bright_channel(96), options); });
+  EXPECT_TRUE(same_weights(model, compiled_model(small_cnn())));
+}
+
 }  // namespace
 }  // namespace fovea
