@@ -361,7 +361,7 @@ class Fit {
 
 }  // namespace
 
-History Model::fit(const Arrays& data, FitOptions options) {
+History Model::fit(const Arrays& data, const FitOptions& options) {
   impl_->require_compiled("fit()");
   check_arrays(impl_->network, data, true);
   FOVEA_REQUIRE(options.epochs >= 0, invalid_argument, "epochs are >= 0, not ", options.epochs);
@@ -373,8 +373,8 @@ History Model::fit(const Arrays& data, FitOptions options) {
   return Fit(*this, *impl_, data, options).run();
 }
 
-History Model::fit(const Dataset& data, FitOptions options) {
-  return fit(arrays_of(data), std::move(options));
+History Model::fit(const Dataset& data, const FitOptions& options) {
+  return fit(arrays_of(data), options);
 }
 
 }  // namespace fovea

@@ -307,6 +307,7 @@ std::vector<Tensor> Model::predict_all(const std::vector<Tensor>& inputs, std::i
   for (std::int64_t first = 0; first < rows; first += batch_size) {
     const std::int64_t last = std::min(rows, first + batch_size);
     std::vector<Tensor> slices;
+    slices.reserve(inputs.size());
     for (const Tensor& input : inputs) slices.push_back(input.slice(first, last));
     const std::vector<Tensor> batch = impl_->prepare_inputs(slices);
     const auto plan = impl_->plan(impl_->spec(StepMode::predict, batch, {}));

@@ -148,6 +148,7 @@ class StepBuilder {
 
   void differentiate_loss(Builder& b, Value total, std::vector<UpdateTarget>& targets) {
     std::vector<Value> wrt;
+    wrt.reserve(targets.size());
     for (const UpdateTarget& target : targets) wrt.push_back(target.parameter);
     const std::vector<Value> gradients = differentiate(b, total, wrt);
     for (std::size_t i = 0; i < targets.size(); ++i) targets[i].gradient = gradients[i];

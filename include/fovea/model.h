@@ -97,8 +97,8 @@ class FOVEA_API Model {
 
   /// Trains. Throws numeric when the loss or a gradient is NaN or infinite, naming the step and the
   /// first layer that produced it; weights and checkpoint are then those before that step.
-  History fit(const Dataset& data, FitOptions options = {});
-  History fit(const Arrays& data, FitOptions options = {});
+  History fit(const Dataset& data, const FitOptions& options = {});
+  History fit(const Arrays& data, const FitOptions& options = {});
   void stop_training();  ///< for callbacks: ends fit() after the current step
 
   /// One update on one batch; returns the batch's loss and metrics (from before the update).

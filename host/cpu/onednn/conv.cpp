@@ -148,7 +148,7 @@ LowerResult forward(const Problem& problem, const LowerRequest& request,
     arguments.emplace_back(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
                            recipe.input(3, desc.dst_desc()));
   }
-  recipe.run<dnnl::convolution_forward>(desc, std::move(arguments));
+  recipe.run<dnnl::convolution_forward>(desc, arguments);
   return std::move(recipe).lowering();
 }
 
@@ -200,7 +200,7 @@ LowerResult backward_filter(const ops::ConvAttributes& attributes, const LowerRe
       {DNNL_ARG_DIFF_DST, recipe.input(1, desc->diff_dst_desc())},
       {DNNL_ARG_DIFF_WEIGHTS, recipe.plain_output(0, p.plain_weights, desc->diff_weights_desc())}};
   if (biased) arguments.emplace_back(DNNL_ARG_DIFF_BIAS, recipe.output(1, p.bias));
-  recipe.run<dnnl::convolution_backward_weights>(*desc, std::move(arguments));
+  recipe.run<dnnl::convolution_backward_weights>(*desc, arguments);
   return std::move(recipe).lowering();
 }
 

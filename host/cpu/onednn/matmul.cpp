@@ -38,7 +38,7 @@ LowerResult product(const LowerRequest& request, bool transpose_a, bool transpos
                                  {DNNL_ARG_WEIGHTS, recipe.plain_input(1, b, b)},
                                  {DNNL_ARG_DST, recipe.output(0, c)}};
   if (biased) arguments.emplace_back(DNNL_ARG_BIAS, recipe.plain_input(2, bias, bias));
-  recipe.run<dnnl::matmul>(desc, std::move(arguments));
+  recipe.run<dnnl::matmul>(desc, arguments);
   return std::move(recipe).lowering();
 }
 

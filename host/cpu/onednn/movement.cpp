@@ -53,7 +53,7 @@ LowerResult concat(const ops::Concat& op, const LowerRequest& request) {
     arguments.emplace_back(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i),
                            recipe.input(i, sources[i]));
   }
-  recipe.run<dnnl::concat>(desc, std::move(arguments));
+  recipe.run<dnnl::concat>(desc, arguments);
   return std::move(recipe).lowering();
 }
 

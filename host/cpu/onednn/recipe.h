@@ -32,8 +32,8 @@ class Recipe {
 
   /// Appends a primitive; its scratchpad comes from the plan's workspace.
   template <class Primitive>
-  void run(const typename Primitive::primitive_desc& desc, Arguments arguments) {
-    append(Primitive(desc), desc.scratchpad_desc(), std::move(arguments));
+  void run(const typename Primitive::primitive_desc& desc, const Arguments& arguments) {
+    append(Primitive(desc), desc.scratchpad_desc(), arguments);
   }
 
   /// This output may be written over this input.

@@ -9,14 +9,14 @@
 extern "C" FOVEA_API const char* fovea_onednn_register(fovea::KernelTable& table);
 
 const char* fovea_onednn_register(fovea::KernelTable& table) {
-  using namespace fovea::onednn;
-  add_convolutions(table);
-  add_matrix_products(table);
-  add_activations(table);
-  add_movement(table);
-  add_pooling(table);
-  add_normalization(table);
-  add_arithmetic(table);
+  namespace onednn = fovea::onednn;
+  onednn::add_convolutions(table);
+  onednn::add_matrix_products(table);
+  onednn::add_activations(table);
+  onednn::add_movement(table);
+  onednn::add_pooling(table);
+  onednn::add_normalization(table);
+  onednn::add_arithmetic(table);
   static const std::string found = [] {
     const dnnl_version_t& version = *dnnl_version();
     return "oneDNN " + std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
