@@ -17,27 +17,33 @@ endif()
 # Warnings are errors; sanitizers when asked for. The instruction set stays the compiler's baseline:
 # one binary runs everywhere, and the fast path chooses its instructions at run time.
 function(fovea_compiler_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wconversion
+  set(options -Wall -Wextra -Wshadow -Wconversion
     $<$<BOOL:${FOVEA_WARNINGS_AS_ERRORS}>:-Werror>
     # GCC 12 sees overlapping copies in std::string's operator+ (GCC bug 105651).
-    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
-  # Results must not depend on whether a compiler chooses to fuse a multiplication and an addition.
-  target_compile_options(${target} PRIVATE -ffp-contract=off)
-  # Nobody reads errno after a square root; keeping it would keep loops from being vectorised.
-  target_compile_options(${target} PRIVATE -fno-math-errno
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
+    # Results must not depend on whether a compiler chooses to fuse a multiplication and an addition.
+    -ffp-contract=off
+    # Nobody reads errno after a square root; keeping it would keep loops from being vectorised.
+    -fno-math-errno
     # `omp simd` permits vectors; that a loop has none, as under the sanitizers, is no mistake.
     $<$<CXX_COMPILER_ID:Clang>:-Wno-pass-failed>)
+  target_compile_options(${target} PRIVATE "$<$<NOT:$<COMPILE_LANGUAGE:CUDA>>:${options}>")
   if(FOVEA_SANITIZE)
-    target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
-    target_compile_options(${target} PRIVATE -fsanitize=address,undefined
-      -fno-sanitize-recover=all -fno-omit-frame-pointer
-      # g++ sees uninitialized values in the code that the sanitizers insert.
-      $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-    target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+    fovea_sanitize(${target})
   else()
     # An undefined symbol is an error when the library is linked, not when it is loaded.
     target_link_options(${target} PRIVATE -Wl,-z,defs)
   endif()
+endfunction()
+
+# AddressSanitizer and UBSan; the first finding ends the program.
+function(fovea_sanitize target)
+  set(options -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+    # g++ sees uninitialized values in the code that the sanitizers insert.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
+  target_compile_options(${target} PRIVATE "$<$<NOT:$<COMPILE_LANGUAGE:CUDA>>:${options}>")
+  target_link_options(${target} PRIVATE -fsanitize=address,undefined)
 endfunction()
 
 # A program of one source file, named after it and linked to the library as a user would.

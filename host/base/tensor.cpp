@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "fovea/float16.h"
+
 namespace fovea {
 namespace {
 
@@ -39,10 +41,10 @@ void with_type(DType dtype, Body&& body) {
     case DType::u8:
       return body(static_cast<std::uint8_t*>(nullptr));
     case DType::f16:
+      return body(static_cast<Float16*>(nullptr));
     case DType::bf16:
-      break;
+      return body(static_cast<BFloat16*>(nullptr));
   }
-  fail(ErrorCode::unsupported, "a ", dtype_name(dtype), " tensor cannot be read on the CPU");
 }
 
 }  // namespace
@@ -125,7 +127,13 @@ Tensor Tensor::to(DType dtype) const {
       using To = std::remove_pointer_t<decltype(to_type)>;
       const From* from = data<From>();
       To* to = t.data<To>();
-      for (std::int64_t i = 0; i < numel(); ++i) to[i] = static_cast<To>(from[i]);
+      for (std::int64_t i = 0; i < numel(); ++i) {
+        if constexpr (std::is_arithmetic_v<From>) {
+          to[i] = static_cast<To>(from[i]);
+        } else {
+          to[i] = static_cast<To>(static_cast<float>(from[i]));
+        }
+      }
     });
   });
   return t;

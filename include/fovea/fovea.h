@@ -4,6 +4,7 @@
 #include "fovea/callback.h"
 #include "fovea/data.h"
 #include "fovea/device.h"
+#include "fovea/float16.h"
 #include "fovea/layers.h"
 #include "fovea/loss.h"
 #include "fovea/model.h"

@@ -83,7 +83,7 @@ class FOVEA_API Tensor {
   Tensor clone() const;
   /// Same memory, another shape with the same number of elements (else shape_mismatch).
   Tensor reshape(Shape shape) const;
-  /// A converted copy (f32, f64, i32, i64, u8); the same tensor when nothing changes.
+  /// A converted copy; the same tensor when nothing changes.
   Tensor to(DType dtype) const;
   /// Rows [first, last) along the first axis, sharing memory.
   Tensor slice(std::int64_t first, std::int64_t last) const;

@@ -125,7 +125,8 @@ std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype) {
     Tensor values(input.shape, DType::f64);
     input.fill(key, input.shape, values.span<double>());
     values = values.to(DType::f32);
-    tensors.push_back(values.to(input.dtype.value_or(dtype)));
+    const DType own = input.wide && dtype_size(dtype) == 2 ? DType::f32 : dtype;
+    tensors.push_back(values.to(input.dtype.value_or(own)));
   }
   return tensors;
 }

@@ -37,8 +37,10 @@ Fill probabilities();
 struct CaseInput {
   Shape shape;
   Fill fill = uniform();
-  /// Unset: the type in which the case is run, f32 or f64.
+  /// Unset: the type in which the case is run.
   std::optional<DType> dtype = std::nullopt;
+  /// A per-channel parameter, which stays f32 where the case is run in 16 bits.
+  bool wide = false;
 };
 
 struct OpCase {

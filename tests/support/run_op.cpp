@@ -44,7 +44,8 @@ Graph graph_of(const OpPtr& op, std::span<const Tensor> inputs, const std::vecto
 }
 
 /// A candidate's answer to plain inputs, every output being read.
-LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::string& candidate) {
+LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::string& candidate,
+                  const Device& device) {
   std::vector<ValueType> input_types;
   for (const Tensor& input : inputs) input_types.push_back(type_of(input));
   const std::vector<ValueType> output_types = op->infer(input_types);
@@ -52,7 +53,7 @@ LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::st
   const bool used[8] = {true, true, true, true, true, true, true, true};
   const LowerRequest request{
       input_types, output_types, layouts, {used, output_types.size()}, {}, 1};
-  for (const KernelTable::Candidate& known : cpu_device()->kernels().candidates(op->name())) {
+  for (const KernelTable::Candidate& known : device.kernels().candidates(op->name())) {
     if (known.name == candidate) return known.factory(*op, request);
   }
   return Decline{"there is no such candidate"};
@@ -66,9 +67,9 @@ struct Prepared {
 
   Prepared(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options)
       : plan(std::make_shared<const Plan>(graph_of(op, inputs, op->effects(), options),
-                                          cpu_device(), plan_options(*op, options))),
-        variables(cpu_device()),
-        execution(plan, with_state(*op, inputs), std::make_shared<Arena>(cpu_device())) {
+                                          options.device, plan_options(*op, options))),
+        variables(options.device),
+        execution(plan, with_state(*op, inputs), std::make_shared<Arena>(options.device)) {
     for (std::size_t i = 0; i < plan->inputs().size(); ++i) {
       const std::string& name = plan->inputs()[i].name;
       for (std::size_t k = 0; k < inputs.size(); ++k) {
@@ -139,22 +140,22 @@ bool is_fused(const OpPtr& op, std::span<const Tensor> inputs) {
 }
 
 std::optional<std::string> decline_reason(const OpPtr& op, std::span<const Tensor> inputs,
-                                          const std::string& candidate) {
-  const LowerResult result = lower(op, inputs, candidate);
+                                          const std::string& candidate, const Device& device) {
+  const LowerResult result = lower(op, inputs, candidate, device);
   if (const auto* decline = std::get_if<Decline>(&result)) return decline->reason;
   return std::nullopt;
 }
 
 bool may_work_in_place(const OpPtr& op, std::span<const Tensor> inputs,
-                       const std::string& candidate) {
-  const LowerResult result = lower(op, inputs, candidate);
+                       const std::string& candidate, const Device& device) {
+  const LowerResult result = lower(op, inputs, candidate, device);
   const auto* lowering = std::get_if<Lowering>(&result);
   return lowering != nullptr && !lowering->in_place.empty();
 }
 
-std::vector<std::string> candidates_of(std::string_view op) {
+std::vector<std::string> candidates_of(std::string_view op, const Device& device) {
   std::vector<std::string> names;
-  for (const auto& candidate : cpu_device()->kernels().candidates(op)) {
+  for (const auto& candidate : device.kernels().candidates(op)) {
     names.push_back(candidate.name);
   }
   return names;

@@ -2,17 +2,20 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "fovea/device.h"
 #include "fovea/graph.h"
 #include "fovea/tensor.h"
 
 namespace fovea::test {
 
 struct RunOptions {
+  std::shared_ptr<Device> device = cpu_device();
   /// The candidate to force; empty: whichever accepts first.
   std::string candidate;
   int threads = 1;
@@ -39,16 +42,17 @@ std::vector<Tensor> run_reference(const OpPtr& op, std::span<const Tensor> input
 /// Whether the op is a fusion of others.
 bool is_fused(const OpPtr& op, std::span<const Tensor> inputs);
 
-/// Why a candidate of the CPU declines these inputs; nothing when it accepts.
+/// Why a candidate declines these inputs; nothing when it accepts.
 std::optional<std::string> decline_reason(const OpPtr& op, std::span<const Tensor> inputs,
-                                          const std::string& candidate);
+                                          const std::string& candidate,
+                                          const Device& device = *cpu_device());
 
 /// Whether an accepting candidate says that it may overwrite an input with an output.
 bool may_work_in_place(const OpPtr& op, std::span<const Tensor> inputs,
-                       const std::string& candidate);
+                       const std::string& candidate, const Device& device = *cpu_device());
 
-/// The names of the CPU's candidates for an op, in order.
-std::vector<std::string> candidates_of(std::string_view op);
+/// The names of a device's candidates for an op, in order.
+std::vector<std::string> candidates_of(std::string_view op, const Device& device = *cpu_device());
 
 /// |a - b| / |b| over all elements, in f64; |a - b| where b is all zero; infinity when a value is
 /// NaN in one alone.

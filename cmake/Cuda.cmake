@@ -1,0 +1,77 @@
+# The CUDA device. Sets FOVEA_HAS_CUDA, and brings CUDA::cudart_static where it is on.
+set(FOVEA_CUDA AUTO CACHE STRING "Build the CUDA device: AUTO (where nvcc is found), ON or OFF")
+set_property(CACHE FOVEA_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(FOVEA_CUDA_ARCHITECTURES "" CACHE STRING
+  "Architectures to compile for, such as 80;90a, or all; empty: this machine's GPUs")
+set(all_architectures 75-real 80-real 86-real 89-real 90a-real 100-real 120-real 120-virtual)
+# What is compiled where there is no GPU to ask: the oldest and one of the newest.
+set(unasked_architectures 75-real 90a-real)
+
+set(FOVEA_HAS_CUDA OFF)
+if(FOVEA_CUDA)
+  include(CheckLanguage)
+  if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND EXISTS /usr/local/cuda/bin/nvcc)
+    set(ENV{CUDACXX} /usr/local/cuda/bin/nvcc)  # where NVIDIA's installer puts it, often not in PATH
+  endif()
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    if(NOT CMAKE_CUDA_COMPILER_LAUNCHER AND FOVEA_CCACHE)
+      set(CMAKE_CUDA_COMPILER_LAUNCHER ${FOVEA_CCACHE})
+    endif()
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES OFF)  # each target says its own
+    endif()
+    enable_language(CUDA)
+    # CMake before 3.26 does not know that nvcc speaks C++20.
+    if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+    endif()
+    find_package(CUDAToolkit 12.0 QUIET)
+  endif()
+  if(CUDAToolkit_FOUND AND TARGET CUDA::cudart_static)
+    set(FOVEA_HAS_CUDA ON)
+  elseif(NOT FOVEA_CUDA STREQUAL "AUTO")
+    message(FATAL_ERROR "FOVEA_CUDA is ${FOVEA_CUDA}, but there is no CUDA toolkit 12.0 or newer. "
+                        "Install it, put nvcc into PATH or set CUDACXX, or configure with "
+                        "-D FOVEA_CUDA=OFF.")
+  endif()
+endif()
+
+# Sets `result` to what CUDA_ARCHITECTURES should be.
+function(fovea_cuda_architectures result)
+  set(architectures ${FOVEA_CUDA_ARCHITECTURES})
+  if(architectures STREQUAL "all")
+    set(architectures ${all_architectures})
+  elseif(NOT architectures)
+    execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
+      OUTPUT_VARIABLE present ERROR_QUIET RESULT_VARIABLE failed)
+    string(REGEX MATCHALL "[0-9]+\\.[0-9]+" present "${present}")
+    list(REMOVE_DUPLICATES present)
+    foreach(capability ${present})
+      string(REPLACE "." "" capability ${capability})
+      if(capability STREQUAL "90")
+        set(capability 90a)  # with the instructions that only this chip has
+      endif()
+      list(APPEND architectures ${capability}-real)
+    endforeach()
+    if(failed OR NOT architectures)
+      set(architectures ${unasked_architectures})
+    endif()
+  endif()
+  set(${result} ${architectures} PARENT_SCOPE)
+endfunction()
+
+# How device code is compiled.
+function(fovea_cuda_options target)
+  fovea_cuda_architectures(architectures)
+  set_target_properties(${target} PROPERTIES
+    CUDA_ARCHITECTURES "${architectures}" CUDA_STANDARD 20 CUDA_STANDARD_REQUIRED ON)
+  set(options
+    --expt-relaxed-constexpr -Xfatbin=-compress-all
+    -Xcompiler=-Wall,-Wextra,-Wno-unused-parameter -Xcudafe=--display_error_number
+    $<$<BOOL:${FOVEA_WARNINGS_AS_ERRORS}>:-Werror=all-warnings>)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${options}>")
+  list(JOIN architectures " " text)
+  message(STATUS "CUDA ${CUDAToolkit_VERSION} for ${text}")
+endfunction()

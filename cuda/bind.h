@@ -1,0 +1,64 @@
+// From an op to a launcher of kernels/: what the files bind_<family>.cpp share.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cuda/check.h"
+#include "fovea/kernel.h"
+#include "fovea/ops/activation.h"
+#include "kernels/activation.h"
+
+namespace fovea::cuda {
+
+/// One line per op of a family, our own kernels under the candidate name "cuda".
+void bind_activation(KernelTable& table);
+
+/// As the kernels name it.
+kernels::ActivationFunction function_of(const Activation& activation);
+
+inline cudaStream_t stream_of(const KernelContext& context) {
+  return static_cast<cudaStream_t>(context.stream());
+}
+
+/// Calls the op's launcher with the context's pointers and sizes.
+template <class DerivedOp>
+using Launch = cudaError_t (*)(const DerivedOp&, const KernelContext&);
+
+/// What a launcher asks for, beyond plain inputs and outputs.
+template <class DerivedOp>
+struct BindOptions {
+  /// (output, input) pairs that may share memory.
+  std::vector<std::pair<int, int>> in_place = {};
+  /// Scratch memory; none where null.
+  std::int64_t (*workspace_bytes)(const DerivedOp&, const LowerRequest&) = nullptr;
+  /// Why the launcher cannot take this, or empty. Where null: it takes f32, f16 and bf16, as the
+  /// first floating input (or, where there is none, output) has it.
+  std::string (*declines)(const DerivedOp&, const LowerRequest&) = nullptr;
+};
+
+/// Empty where the first floating input, or else output, is f32, f16 or bf16.
+std::string declines_by_type(const LowerRequest& request);
+
+/// A table's factory:
+///   table.add<ops::Activate>("cuda", bind<ops::Activate>(activate, {{{0, 0}}}));
+template <class DerivedOp>
+auto bind(Launch<DerivedOp> launch, BindOptions<DerivedOp> options = {}) {
+  return [=](const DerivedOp& op, const LowerRequest& request) -> LowerResult {
+    std::string reason =
+        options.declines != nullptr ? options.declines(op, request) : declines_by_type(request);
+    if (!reason.empty()) return Decline{std::move(reason)};
+    Lowering lowering;
+    lowering.kernel = make_kernel([op, launch](const KernelContext& context) {
+      check(launch(op, context), DerivedOp::kName);
+    });
+    lowering.in_place = options.in_place;
+    if (options.workspace_bytes) lowering.workspace_bytes = options.workspace_bytes(op, request);
+    return lowering;
+  };
+}
+
+}  // namespace fovea::cuda
