@@ -1,8 +1,11 @@
 // The CPU device, and the list of devices that a name can open.
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
 #include "fovea/device.h"
+#include "host/base/cuda_entry.h"
+#include "host/base/memory_meter.h"
 #include "host/cpu/denormals.h"
 #include "host/cpu/table.h"
 
@@ -11,25 +14,47 @@ namespace {
 
 constexpr std::size_t kAlignment = 64;
 
+/// Everything happens at once.
+class CpuStream final : public Stream {
+ public:
+  void* handle() const override { return nullptr; }
+  void upload(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void download(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void synchronize() override {}
+  std::unique_ptr<Recording> record(const std::function<void()>&) override { return nullptr; }
+};
+
 class CpuDevice final : public Device {
  public:
   CpuDevice() : detail_(fill_cpu_table(kernels())) {}
 
   std::string name() const override { return "cpu"; }
+  bool is_host() const override { return true; }
 
   void* allocate(std::size_t bytes) override {
-    void* memory = std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
+    // Room before the block holds its size, so that release() can count.
+    const std::size_t whole = kAlignment + (bytes / kAlignment + 1) * kAlignment;
+    char* memory = static_cast<char*>(std::aligned_alloc(kAlignment, whole));
     FOVEA_REQUIRE(memory != nullptr, out_of_memory, "cannot allocate ", bytes,
                   " bytes of host memory; use a smaller batch or model");
-    return memory;
+    std::memcpy(memory, &bytes, sizeof bytes);
+    meter_.add(static_cast<std::int64_t>(bytes));
+    return memory + kAlignment;
   }
-  void release(void* memory) noexcept override { std::free(memory); }
-  void copy_from_host(void* to, const void* from, std::size_t bytes) override {
-    if (bytes > 0) std::memcpy(to, from, bytes);
+  void release(void* memory) noexcept override {
+    if (memory == nullptr) return;
+    char* whole = static_cast<char*>(memory) - kAlignment;
+    std::size_t bytes = 0;
+    std::memcpy(&bytes, whole, sizeof bytes);
+    meter_.add(-static_cast<std::int64_t>(bytes));
+    std::free(whole);
   }
-  void copy_to_host(void* to, const void* from, std::size_t bytes) override {
-    if (bytes > 0) std::memcpy(to, from, bytes);
-  }
+  MemoryUse memory_use() const override { return meter_.use(); }
+  std::shared_ptr<Stream> make_stream() override { return std::make_shared<CpuStream>(); }
   void begin_kernels(int threads) override { cpu::begin_flushing_denormals(threads); }
   void end_kernels(int threads) noexcept override { cpu::end_flushing_denormals(threads); }
 
@@ -37,6 +62,7 @@ class CpuDevice final : public Device {
 
  private:
   std::string detail_;
+  MemoryMeter meter_;
 };
 
 const std::shared_ptr<CpuDevice>& the_cpu() {
@@ -44,10 +70,10 @@ const std::shared_ptr<CpuDevice>& the_cpu() {
   return device;
 }
 
-constexpr const char* kNoCuda = "this build of the library has no CUDA device";
-
 }  // namespace
 
+Recording::~Recording() = default;
+Stream::~Stream() = default;
 Device::~Device() = default;
 
 const std::shared_ptr<Device>& cpu_device() {
@@ -56,15 +82,32 @@ const std::shared_ptr<Device>& cpu_device() {
 }
 
 std::shared_ptr<Device> open_device(const std::string& name) {
-  if (name == "cpu" || name == "auto") return cpu_device();
-  FOVEA_REQUIRE(name != "cuda" && name.rfind("cuda:", 0) != 0, unsupported, "device '", name,
-                "' cannot be opened: ", kNoCuda, "; use --device cpu or auto");
-  fail(ErrorCode::invalid_argument, "there is no device '", name,
-       "'; the devices are auto, cpu, cuda and cuda:<number>");
+  if (name == "cpu") return cpu_device();
+  if (name == "auto") {
+    try {
+      return make_cuda_device(0);
+    } catch (const Error&) {  // devices() has the reason
+      return cpu_device();
+    }
+  }
+  int ordinal = 0;
+  const char* const end = name.data() + name.size();
+  const bool numbered = name.starts_with("cuda:") && name.size() > 5 &&
+                        std::from_chars(name.data() + 5, end, ordinal).ptr == end && ordinal >= 0;
+  FOVEA_REQUIRE(name == "cuda" || numbered, invalid_argument, "there is no device '", name,
+                "'; the devices are auto, cpu, cuda and cuda:<number>");
+  try {
+    return make_cuda_device(ordinal);
+  } catch (const Error& error) {
+    fail(error.code(), "device '", name, "' cannot be opened: ", error.what(),
+         "; use --device cpu or auto");
+  }
 }
 
 std::vector<DeviceReport> devices() {
-  return {{"cpu", true, "fast path: " + the_cpu()->detail()}, {"cuda", false, kNoCuda}};
+  std::vector<DeviceReport> reports = {{"cpu", true, "fast path: " + the_cpu()->detail()}};
+  for (const DeviceReport& report : cuda_devices()) reports.push_back(report);
+  return reports;
 }
 
 }  // namespace fovea

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+
+#include "fovea/float16.h"
 
 namespace fovea {
 namespace {
@@ -12,7 +15,27 @@ template <class T>
 bool all_finite(const void* data, std::int64_t bytes) {
   const T* values = static_cast<const T*>(data);
   return std::all_of(values, values + bytes / static_cast<std::int64_t>(sizeof(T)),
-                     [](T value) { return std::isfinite(value); });
+                     [](T value) { return std::isfinite(static_cast<double>(value)); });
+}
+
+bool all_finite(DType dtype, const void* data, std::int64_t bytes) {
+  switch (dtype) {
+    case DType::f32:
+      return all_finite<float>(data, bytes);
+    case DType::f64:
+      return all_finite<double>(data, bytes);
+    case DType::f16:
+      return all_finite<Float16>(data, bytes);
+    case DType::bf16:
+      return all_finite<BFloat16>(data, bytes);
+    default:
+      return true;
+  }
+}
+
+bool sync_wanted() {
+  const char* value = std::getenv("FOVEA_SYNC");
+  return value != nullptr && std::string(value) != "0" && *value != '\0';
 }
 
 /// While one exists, kernels may run.
@@ -50,12 +73,19 @@ void Arena::reserve(std::int64_t bytes) {
 
 Execution::Execution(std::shared_ptr<const Plan> plan, Variables& variables,
                      std::shared_ptr<Arena> arena)
-    : plan_(std::move(plan)), arena_(std::move(arena)) {
+    : plan_(std::move(plan)), arena_(std::move(arena)), wait_for_steps_(sync_wanted()) {
   arena_->reserve(plan_->arena_bytes());
   for (const Plan::Named& variable : plan_->variables()) {
     variables_.push_back(variables.at(variable.name).data);
   }
   bound_.assign(plan_->inputs().size(), nullptr);
+  const std::shared_ptr<Device>& device = plan_->device();
+  for (const Plan::Named& input : plan_->inputs()) {
+    if (device->is_host()) break;
+    const std::int64_t bytes = plan_->values()[static_cast<std::size_t>(input.value)].bytes();
+    input_slots_.emplace_back(device->allocate(static_cast<std::size_t>(bytes)),
+                              [device](void* memory) { device->release(memory); });
+  }
   for (const PlanStep& step : plan_->steps()) {
     LowerResult result = (*step.factory)(*step.op, step.request(plan_->options().threads));
     auto* lowering = std::get_if<Lowering>(&result);
@@ -78,6 +108,7 @@ void* Execution::address(int value) const {
     case Storage::input:
       break;
   }
+  if (!input_slots_.empty()) return input_slots_[static_cast<std::size_t>(planned.slot)].get();
   // Kernels get inputs as mutable pointers like all others; only effects() are written through.
   return const_cast<void*>(bound_[static_cast<std::size_t>(planned.slot)]);  // NOLINT
 }
@@ -90,7 +121,8 @@ void Execution::resolve() {
     for (const std::vector<int>* list : {&step.plan->inputs, &step.plan->outputs}) {
       for (int value : *list) {
         const PlannedValue& planned = plan_->values()[static_cast<std::size_t>(value)];
-        if (planned.storage == Storage::input) patches_.push_back({pointers_.size(), planned.slot});
+        const bool bound_later = planned.storage == Storage::input && input_slots_.empty();
+        if (bound_later) patches_.push_back({pointers_.size(), planned.slot});
         pointers_.push_back(address(value));
       }
     }
@@ -99,6 +131,7 @@ void Execution::resolve() {
         block < 0 ? nullptr
                   : arena_->memory() + plan_->blocks()[static_cast<std::size_t>(block)].offset;
   }
+  recording_ = nullptr;  // it holds the old pointers
   generation_ = arena_->generation();
 }
 
@@ -106,23 +139,61 @@ void Execution::bind_input(std::size_t index, const void* data) { bound_.at(inde
 
 void Execution::run_step(const Step& step) const {
   const PlanStep& plan = *step.plan;
+  Stream& stream = arena_->stream();
   void* const* pointers = pointers_.data() + step.first_pointer;
-  step.kernel->run(KernelContext(
-      {pointers, plan.inputs.size()}, {pointers + plan.inputs.size(), plan.outputs.size()},
-      plan.input_types, plan.output_types, step.workspace, plan_->options().threads, nullptr));
+  try {
+    step.kernel->run(KernelContext({pointers, plan.inputs.size()},
+                                   {pointers + plan.inputs.size(), plan.outputs.size()},
+                                   plan.input_types, plan.output_types, step.workspace,
+                                   plan_->options().threads, stream.handle()));
+    if (wait_for_steps_) stream.synchronize();
+  } catch (const Error& error) {
+    fail(error.code(), "'", plan.path, "' (", plan.op->name(), ", ", plan.candidate,
+         "): ", error.what());
+  }
+}
+
+void Execution::run_steps() const {
+  for (const Step& step : steps_) run_step(step);
+}
+
+/// Brings what is bound to where the kernels look for it.
+void Execution::place_inputs() {
+  if (generation_ != arena_->generation()) resolve();
+  const auto require_bound = [&](std::size_t input) {
+    FOVEA_REQUIRE(bound_[input] != nullptr, invalid_argument, "input '",
+                  plan_->inputs()[input].name, "' was not bound before run()");
+    return bound_[input];
+  };
+  for (const Patch& patch : patches_) {
+    const void* data = require_bound(static_cast<std::size_t>(patch.input));
+    pointers_[patch.pointer] = const_cast<void*>(data);  // NOLINT
+  }
+  for (std::size_t i = 0; i < input_slots_.size(); ++i) {
+    const auto value = static_cast<std::size_t>(plan_->inputs()[i].value);
+    arena_->stream().upload(input_slots_[i].get(), require_bound(i),
+                            static_cast<std::size_t>(plan_->values()[value].bytes()));
+  }
+}
+
+/// Records all steps, where the device can and nothing speaks against it.
+bool Execution::record_steps() {
+  if (wait_for_steps_ || !recording_problem_.empty()) return false;
+  try {
+    recording_ = arena_->stream().record([this] { run_steps(); });
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::device_lost) throw;
+    recording_problem_ = error.what();
+  }
+  return recording_ != nullptr;
 }
 
 void Execution::run() {
-  if (generation_ != arena_->generation()) resolve();
-  for (const Patch& patch : patches_) {
-    const void* data = bound_[static_cast<std::size_t>(patch.input)];
-    FOVEA_REQUIRE(data != nullptr, invalid_argument, "input '",
-                  plan_->inputs()[static_cast<std::size_t>(patch.input)].name,
-                  "' was not bound before run()");
-    pointers_[patch.pointer] = const_cast<void*>(data);  // NOLINT
-  }
+  place_inputs();
   const KernelScope scope(*plan_);
-  for (const Step& step : steps_) run_step(step);
+  // Eager once: what kernels load or set up on their first run cannot be recorded.
+  if (recording_ == nullptr && (eager_runs_++ == 0 || !record_steps())) return run_steps();
+  recording_->replay();
 }
 
 Tensor Execution::output(std::size_t index) const {
@@ -136,7 +207,7 @@ Tensor Execution::output(std::size_t index) const {
 void Execution::copy_output(std::size_t index, void* to) const {
   const int value = plan_->outputs().at(index).value;
   const PlannedValue& planned = plan_->values()[static_cast<std::size_t>(value)];
-  plan_->device()->copy_to_host(to, address(value), static_cast<std::size_t>(planned.type.bytes()));
+  arena_->stream().download(to, address(value), static_cast<std::size_t>(planned.type.bytes()));
 }
 
 std::string Execution::first_nonfinite(const Step& step) const {
@@ -144,24 +215,18 @@ std::string Execution::first_nonfinite(const Step& step) const {
     if (!step.plan->output_used.at(i)) continue;
     const PlannedValue& value = plan_->values()[static_cast<std::size_t>(step.plan->outputs[i])];
     std::vector<char> host(static_cast<std::size_t>(value.bytes()));
-    plan_->device()->copy_to_host(
+    arena_->stream().download(
         host.data(), pointers_[step.first_pointer + step.plan->inputs.size() + i], host.size());
-    const bool finite =
-        value.type.dtype == DType::f32   ? all_finite<float>(host.data(), value.bytes())
-        : value.type.dtype == DType::f64 ? all_finite<double>(host.data(), value.bytes())
-                                         : true;
-    if (!finite) return "'" + step.plan->path + "' (" + std::string(step.plan->op->name()) + ")";
+    if (!all_finite(value.type.dtype, host.data(), value.bytes()))
+      return "'" + step.plan->path + "' (" + std::string(step.plan->op->name()) + ")";
   }
   return {};
 }
 
 std::string Execution::find_nonfinite() {
+  place_inputs();
   const KernelScope scope(*plan_);
   std::string first;
-  for (const Patch& patch : patches_) {
-    pointers_[patch.pointer] =
-        const_cast<void*>(bound_[static_cast<std::size_t>(patch.input)]);  // NOLINT
-  }
   for (const Step& step : steps_) {
     run_step(step);
     if (first.empty()) first = first_nonfinite(step);
@@ -171,12 +236,14 @@ std::string Execution::find_nonfinite() {
 
 std::vector<double> Execution::profile(int repeats) {
   run();
+  arena_->stream().synchronize();
   const KernelScope scope(*plan_);
   std::vector<std::vector<double>> times(steps_.size());
   for (int r = 0; r < repeats; ++r) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {
       const auto begin = std::chrono::steady_clock::now();
       run_step(steps_[s]);
+      arena_->stream().synchronize();
       const std::chrono::duration<double, std::milli> elapsed =
           std::chrono::steady_clock::now() - begin;
       times[s].push_back(elapsed.count());
@@ -192,7 +259,7 @@ std::vector<double> Execution::profile(int repeats) {
 
 void Execution::poison() {
   const std::vector<unsigned char> bytes(static_cast<std::size_t>(arena_->bytes()), 0xFF);
-  plan_->device()->copy_from_host(arena_->memory(), bytes.data(), bytes.size());
+  arena_->stream().upload(arena_->memory(), bytes.data(), bytes.size());
 }
 
 }  // namespace fovea

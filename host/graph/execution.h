@@ -15,7 +15,10 @@ namespace fovea {
 /// Memory that executions which never overlap share, as large as the largest of them needs.
 class FOVEA_INTERNAL Arena {
  public:
-  explicit Arena(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+  /// Its executions run on `stream`, one after another.
+  Arena(std::shared_ptr<Device> device, std::shared_ptr<Stream> stream)
+      : device_(std::move(device)), stream_(std::move(stream)) {}
+  explicit Arena(const std::shared_ptr<Device>& device) : Arena(device, device->make_stream()) {}
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -25,9 +28,11 @@ class FOVEA_INTERNAL Arena {
   char* memory() const { return memory_; }
   std::int64_t bytes() const { return bytes_; }
   int generation() const { return generation_; }
+  Stream& stream() const { return *stream_; }
 
  private:
   std::shared_ptr<Device> device_;
+  std::shared_ptr<Stream> stream_;
   char* memory_ = nullptr;
   std::int64_t bytes_ = 0;
   int generation_ = 0;
@@ -42,10 +47,16 @@ class FOVEA_INTERNAL Execution {
 
   const Plan& plan() const { return *plan_; }
 
-  /// Memory of an input for the next run, by its place in Plan::inputs; not owned.
+  /// Host memory of an input for the next run, by its place in Plan::inputs; not owned.
   void bind_input(std::size_t index, const void* data);
-  /// Runs every step. Throws nothing once all inputs are bound.
+  /// Runs every step; asynchronous where the device is. The first run is eager; where the device
+  /// can record, the second records all steps, and from then on they are replayed as a whole.
+  /// FOVEA_SYNC=1 disables recording and waits for each step, so that an error names its step.
   void run();
+  /// Whether runs are replayed from a recording, and else what prevented it (empty: nothing did,
+  /// or the device does not record).
+  bool recorded() const { return recording_ != nullptr; }
+  const std::string& recording_problem() const { return recording_problem_; }
 
   /// Copies an output of the last run, by its place in Plan::outputs. Valid until another execution
   /// of the same arena runs.
@@ -76,6 +87,9 @@ class FOVEA_INTERNAL Execution {
 
   void resolve();
   void* address(int value) const;
+  void place_inputs();
+  bool record_steps();
+  void run_steps() const;
   void run_step(const Step& step) const;
   std::string first_nonfinite(const Step& step) const;
 
@@ -86,6 +100,11 @@ class FOVEA_INTERNAL Execution {
   std::vector<Step> steps_;
   std::vector<void*> pointers_;
   std::vector<Patch> patches_;
+  std::vector<std::shared_ptr<void>> input_slots_;  ///< where the host's memory is not the device's
+  std::unique_ptr<Recording> recording_;
+  std::string recording_problem_;
+  int eager_runs_ = 0;
+  bool wait_for_steps_;
   int generation_ = -1;
 };
 

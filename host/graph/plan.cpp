@@ -17,7 +17,9 @@ std::shared_ptr<void> fill_constant(Device& device, std::shared_ptr<Device> owne
   const Tensor values = Tensor::full(op.shape, op.value, op.dtype);
   std::shared_ptr<void> memory(device.allocate(values.bytes()),
                                [owner = std::move(owner)](void* p) { owner->release(p); });
-  device.copy_from_host(memory.get(), values.raw(), values.bytes());
+  const std::shared_ptr<Stream> stream = device.make_stream();
+  stream->upload(memory.get(), values.raw(), values.bytes());
+  stream->synchronize();
   return memory;
 }
 

@@ -82,7 +82,7 @@ const Variables::Entry& Variables::at(const std::string& path) const {
 Tensor Variables::read(const std::string& path) const {
   const Entry& entry = at(path);
   Tensor values(entry.type.shape, entry.type.dtype);
-  device_->copy_to_host(values.mutable_raw(), entry.data, values.bytes());
+  stream_->download(values.mutable_raw(), entry.data, values.bytes());
   return values;
 }
 
@@ -91,7 +91,8 @@ void Variables::write(const std::string& path, const Tensor& values) {
   FOVEA_REQUIRE(values.shape() == entry.type.shape && values.dtype() == entry.type.dtype,
                 shape_mismatch, "'", path, "' is ", to_string(entry.type), ", not ",
                 to_string(ValueType{values.shape(), values.dtype()}));
-  device_->copy_from_host(entry.data, values.raw(), values.bytes());
+  stream_->upload(entry.data, values.raw(), values.bytes());
+  stream_->synchronize();  // executions on other streams may read it next
 }
 
 void Variables::write_scalar(const std::string& path, double value) {

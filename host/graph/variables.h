@@ -17,7 +17,11 @@ namespace fovea {
 /// given lies in one flat buffer, in the order given.
 class FOVEA_INTERNAL Variables {
  public:
-  explicit Variables(std::shared_ptr<Device> device) : device_(std::move(device)) {}
+  /// Copies go through `stream`, behind the work of the executions that share it.
+  Variables(std::shared_ptr<Device> device, std::shared_ptr<Stream> stream)
+      : device_(std::move(device)), stream_(std::move(stream)) {}
+  explicit Variables(const std::shared_ptr<Device>& device)
+      : Variables(device, device->make_stream()) {}
   Variables(const Variables&) = delete;
   Variables& operator=(const Variables&) = delete;
 
@@ -59,6 +63,7 @@ class FOVEA_INTERNAL Variables {
   void allocate(std::vector<Entry> entries);
 
   std::shared_ptr<Device> device_;
+  std::shared_ptr<Stream> stream_;
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t> index_;
   std::vector<std::shared_ptr<void>> buffers_;

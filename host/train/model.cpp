@@ -63,8 +63,9 @@ Model::Impl::Impl(Network net, ModelOptions opts)
       device(open_device(options.device)),
       dtype(parse_precision(options.precision, *device)),
       threads(thread_count(options.threads)),
-      variables(std::make_unique<Variables>(device)),
-      arena_(std::make_shared<Arena>(device)) {
+      stream(device->make_stream()),
+      variables(std::make_unique<Variables>(device, stream)),
+      arena_(std::make_shared<Arena>(device, stream)) {
   for (std::size_t i = 0; i < network.inputs().size(); ++i) {
     takes_u8.push_back(builds_with(network, dtype, i, DType::u8));
   }
@@ -132,6 +133,7 @@ void Model::Impl::forget_plans() {
 }
 
 std::unique_ptr<Model::Impl::Lane> Model::Impl::take_lane() {
+  stream->synchronize();  // a training step may still be writing what the lane will read
   const std::lock_guard<std::mutex> lock(lanes_mutex_);
   if (lanes_.empty()) return std::make_unique<Lane>(Lane{std::make_shared<Arena>(device), {}});
   std::unique_ptr<Lane> lane = std::move(lanes_.back());

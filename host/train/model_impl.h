@@ -35,6 +35,7 @@ struct Model::Impl {
   std::shared_ptr<Device> device;
   DType dtype;
   int threads;
+  std::shared_ptr<Stream> stream;  ///< of everything but predict()
   std::optional<CompileOptions> compiled;
   std::set<std::string> frozen_layers;
   std::unique_ptr<Variables> variables;

@@ -1,6 +1,7 @@
-// Device: memory, copies and a table of kernels. It knows no op by name.
+// Device: memory, streams and a table of kernels. It knows no op by name.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,17 +10,52 @@
 
 namespace fovea {
 
+/// Work recorded on a stream, to be started again as a whole.
+class FOVEA_API Recording {
+ public:
+  virtual ~Recording();
+  virtual void replay() = 0;
+};
+
+/// An ordered queue of work on a device. Kernels and uploads may still be under way when the call
+/// that enqueued them returns; used by one thread at a time.
+class FOVEA_API Stream {
+ public:
+  virtual ~Stream();
+  /// What KernelContext::stream() gives to kernels: a cudaStream_t on CUDA, null on the CPU.
+  virtual void* handle() const = 0;
+  /// From host to device memory; `from` may be changed as soon as the call returns.
+  virtual void upload(void* to, const void* from, std::size_t bytes) = 0;
+  /// From device to host memory; waits until `to` is filled.
+  virtual void download(void* to, const void* from, std::size_t bytes) = 0;
+  /// Waits until everything enqueued is done; any thread may. Throws what went wrong with it.
+  virtual void synchronize() = 0;
+  /// Calls `work` and records what it enqueues instead of running it. `work` neither downloads nor
+  /// uploads nor allocates. Returns null where the device runs work at once, so that there would be
+  /// nothing to gain.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
+};
+
+/// Bytes of a device's memory.
+struct MemoryUse {
+  std::int64_t in_use = 0;  ///< held by this process through this library
+  std::int64_t peak = 0;    ///< the most that in_use has been
+};
+
 class FOVEA_API Device {
  public:
   virtual ~Device();
   /// "cpu", "cuda:0".
   virtual std::string name() const = 0;
+  /// Whether the host may read and write the device's memory directly.
+  virtual bool is_host() const = 0;
 
   /// Device memory, 64-byte aligned at least; throws out_of_memory with the bytes wanted.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* memory) noexcept = 0;
-  virtual void copy_from_host(void* to, const void* from, std::size_t bytes) = 0;
-  virtual void copy_to_host(void* to, const void* from, std::size_t bytes) = 0;
+  virtual MemoryUse memory_use() const = 0;
+
+  virtual std::shared_ptr<Stream> make_stream() = 0;
 
   /// Kernels run between these two calls: the place to set what threads or the driver need to know.
   virtual void begin_kernels(int /*threads*/) {}

@@ -7,22 +7,44 @@
 namespace fovea::test {
 namespace {
 
+/// Records nothing, but runs what it is to record each time it is replayed.
+class HostRecording final : public Recording {
+ public:
+  explicit HostRecording(std::function<void()> work) : work_(std::move(work)) {}
+  void replay() override { work_(); }
+
+ private:
+  std::function<void()> work_;
+};
+
+class HostStream final : public Stream {
+ public:
+  void* handle() const override { return nullptr; }
+  void upload(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void download(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void synchronize() override {}
+  std::unique_ptr<Recording> record(const std::function<void()>& work) override {
+    return std::make_unique<HostRecording>(work);
+  }
+};
+
 class CudaOnHost final : public Device {
  public:
   CudaOnHost() { cuda::fill_table(kernels()); }
   std::string name() const override { return "cuda_on_host"; }
+  bool is_host() const override { return false; }  // as a GPU: inputs are uploaded
   // The allocator is AddressSanitizer's, which guards both ends.
   void* allocate(std::size_t bytes) override {
     constexpr std::size_t kAlignment = 256;  // as cudaMalloc's
     return std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
   }
   void release(void* memory) noexcept override { std::free(memory); }
-  void copy_from_host(void* to, const void* from, std::size_t bytes) override {
-    if (bytes > 0) std::memcpy(to, from, bytes);
-  }
-  void copy_to_host(void* to, const void* from, std::size_t bytes) override {
-    if (bytes > 0) std::memcpy(to, from, bytes);
-  }
+  MemoryUse memory_use() const override { return {}; }
+  std::shared_ptr<Stream> make_stream() override { return std::make_shared<HostStream>(); }
 };
 
 }  // namespace

@@ -62,14 +62,16 @@ LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::st
 /// An op ready to run: a plan of its own, state and inputs in place, the arena poisoned.
 struct Prepared {
   std::shared_ptr<const Plan> plan;
+  std::shared_ptr<Stream> stream;
   Variables variables;
   Execution execution;
 
   Prepared(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options)
       : plan(std::make_shared<const Plan>(graph_of(op, inputs, op->effects(), options),
                                           options.device, plan_options(*op, options))),
-        variables(options.device),
-        execution(plan, with_state(*op, inputs), std::make_shared<Arena>(options.device)) {
+        stream(options.device->make_stream()),
+        variables(options.device, stream),
+        execution(plan, with_state(*op, inputs), std::make_shared<Arena>(options.device, stream)) {
     for (std::size_t i = 0; i < plan->inputs().size(); ++i) {
       const std::string& name = plan->inputs()[i].name;
       for (std::size_t k = 0; k < inputs.size(); ++k) {

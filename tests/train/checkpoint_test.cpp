@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/train/expect_error.h"
+#include "tests/support/expect_error.h"
 #include "tests/train/small_data.h"
 
 namespace fovea {

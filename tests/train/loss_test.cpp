@@ -11,7 +11,7 @@
 #include "host/graph/execution.h"
 #include "host/graph/plan.h"
 #include "host/graph/rewrite.h"
-#include "tests/train/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace fovea::test {
 namespace {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <thread>
 
-#include "tests/train/expect_error.h"
+#include "tests/support/expect_error.h"
 #include "tests/train/small_data.h"
 
 namespace fovea {

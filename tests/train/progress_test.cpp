@@ -8,7 +8,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "tests/train/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace fovea::test {
 namespace {

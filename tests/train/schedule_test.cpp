@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "fovea/optimizer.h"
-#include "tests/train/expect_error.h"
+#include "tests/support/expect_error.h"
 
 namespace fovea::test {
 namespace {
