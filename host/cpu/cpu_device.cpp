@@ -1,10 +1,8 @@
-// The CPU device, and the list of devices that a name can open.
-#include <charconv>
+#include "host/cpu/cpu_device.h"
+
 #include <cstdlib>
 #include <cstring>
 
-#include "fovea/device.h"
-#include "host/base/cuda_entry.h"
 #include "host/base/memory_meter.h"
 #include "host/cpu/denormals.h"
 #include "host/cpu/table.h"
@@ -72,42 +70,11 @@ const std::shared_ptr<CpuDevice>& the_cpu() {
 
 }  // namespace
 
-Recording::~Recording() = default;
-Stream::~Stream() = default;
-Device::~Device() = default;
+std::string cpu_device_detail() { return "fast path: " + the_cpu()->detail(); }
 
 const std::shared_ptr<Device>& cpu_device() {
   static const std::shared_ptr<Device> device = the_cpu();
   return device;
-}
-
-std::shared_ptr<Device> open_device(const std::string& name) {
-  if (name == "cpu") return cpu_device();
-  if (name == "auto") {
-    try {
-      return make_cuda_device(0);
-    } catch (const Error&) {  // devices() has the reason
-      return cpu_device();
-    }
-  }
-  int ordinal = 0;
-  const char* const end = name.data() + name.size();
-  const bool numbered = name.starts_with("cuda:") && name.size() > 5 &&
-                        std::from_chars(name.data() + 5, end, ordinal).ptr == end && ordinal >= 0;
-  FOVEA_REQUIRE(name == "cuda" || numbered, invalid_argument, "there is no device '", name,
-                "'; the devices are auto, cpu, cuda and cuda:<number>");
-  try {
-    return make_cuda_device(ordinal);
-  } catch (const Error& error) {
-    fail(error.code(), "device '", name, "' cannot be opened: ", error.what(),
-         "; use --device cpu or auto");
-  }
-}
-
-std::vector<DeviceReport> devices() {
-  std::vector<DeviceReport> reports = {{"cpu", true, "fast path: " + the_cpu()->detail()}};
-  for (const DeviceReport& report : cuda_devices()) reports.push_back(report);
-  return reports;
 }
 
 }  // namespace fovea

@@ -23,8 +23,7 @@ bool accepted(const Graph& graph, const Node& node, const Device& device,
   const auto& candidates = device.kernels().candidates(node.op->name());
   return std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) {
     if (forced != options.force.end() && forced->second != candidate.name) return false;
-    return std::holds_alternative<Lowering>(
-        candidate.factory(*node.op, step.request(options.threads)));
+    return std::holds_alternative<Lowering>(candidate.factory(*node.op, step.request(options)));
   });
 }
 

@@ -87,7 +87,7 @@ Execution::Execution(std::shared_ptr<const Plan> plan, Variables& variables,
                               [device](void* memory) { device->release(memory); });
   }
   for (const PlanStep& step : plan_->steps()) {
-    LowerResult result = (*step.factory)(*step.op, step.request(plan_->options().threads));
+    LowerResult result = (*step.factory)(*step.op, step.request(plan_->options()));
     auto* lowering = std::get_if<Lowering>(&result);
     FOVEA_REQUIRE(lowering != nullptr, internal, "candidate '", step.candidate, "' of '", step.path,
                   "' accepted when planned and declines now");

@@ -96,7 +96,7 @@ void Plan::choose_kernel(PlanStep& step, Lowering& lowering) const {
   std::string reasons;
   for (const KernelTable::Candidate& candidate : device_->kernels().candidates(op)) {
     if (forced != options_.force.end() && forced->second != candidate.name) continue;
-    LowerResult result = candidate.factory(*step.op, step.request(options_.threads));
+    LowerResult result = candidate.factory(*step.op, step.request(options_));
     if (auto* accepted = std::get_if<Lowering>(&result)) {
       step.candidate = candidate.name;
       step.factory = &candidate.factory;

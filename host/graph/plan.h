@@ -16,6 +16,7 @@ namespace fovea {
 
 struct PlanOptions {
   int threads = 1;
+  bool allow_tf32 = false;
   /// Candidate to use for an op, by name: what FOVEA_KERNEL=conv2d:reference says.
   std::map<std::string, std::string, std::less<>> force;
 };
@@ -53,9 +54,10 @@ struct PlanStep {
   int workspace_block = -1;
   std::vector<std::pair<int, int>> in_place;
 
-  LowerRequest request(int threads) const {
-    return {input_types,    output_types, input_layouts, {output_used.data(), outputs.size()},
-            wanted_outputs, threads};
+  LowerRequest request(const PlanOptions& options) const {
+    return {
+        input_types,    output_types,    input_layouts,     {output_used.data(), outputs.size()},
+        wanted_outputs, options.threads, options.allow_tf32};
   }
 };
 

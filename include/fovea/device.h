@@ -76,6 +76,10 @@ FOVEA_API const std::shared_ptr<Device>& cpu_device();
 /// listing the valid names, for any other name.
 FOVEA_API std::shared_ptr<Device> open_device(const std::string& name);
 
+/// Makes a device of the program's own known to open_device() under its name, until the process
+/// ends. Throws invalid_argument for a name already taken.
+FOVEA_API void register_device(std::shared_ptr<Device> device);
+
 struct DeviceReport {
   std::string name;
   bool available = false;

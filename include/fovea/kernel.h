@@ -91,6 +91,8 @@ struct LowerRequest {
   /// For a Reorder: the layout to produce (one). Empty for every other op.
   std::span<const Layout> wanted_outputs;
   int threads = 1;
+  /// Whether products of f32 may be computed in TF32: 11 significant bits in, f32 sums.
+  bool allow_tf32 = false;
 };
 
 /// An accepting candidate's answer. Empty layout lists mean: all plain.
