@@ -17,6 +17,11 @@ namespace fovea {
 FOVEA_INTERNAL Graph specialize(const Graph& graph, bool training,
                                 const std::function<bool(const std::string& path)>& frozen);
 
+/// Mixed precision: convolutions, products and what lies between them compute in `low`, f16 or
+/// bf16, from casts of the f32 parameters; batch norm's parameters and statistics, softmax, losses
+/// and everything that leaves the graph stay f32.
+FOVEA_INTERNAL Graph lower_precision(const Graph& graph, DType low);
+
 /// relu's backward pass moves behind max pooling's, onto the pooled tensor:
 /// relu'(x) max_pool'(dy) = max_pool'(relu'(y) dy) where y = max_pool(relu(x)), exactly, since a
 /// window's gradient goes to the cell whose value y holds.

@@ -6,6 +6,9 @@ namespace fovea::step_state {
 
 inline constexpr const char* kSeed = "step.seed";             ///< i64: keys every random stream
 inline constexpr const char* kAttempted = "step.attempted";   ///< i64: steps begun (data, random)
+inline constexpr const char* kLossScale = "step.loss_scale";  ///< f32: of f16 training
+inline constexpr const char* kGoodSteps = "step.good_steps";  ///< i64: since the scale changed
+inline constexpr const char* kHeldAt = "step.held_at";        ///< i64: see ops::HoldStep
 inline constexpr const char* kApplied = "step.applied";       ///< i64: updates made (optimizer)
 inline constexpr const char* kRateTable = "step.rate_table";  ///< f32: upcoming learning rates
 inline constexpr const char* kRateTableStart = "step.rate_table_start";  ///< i64: first `applied`

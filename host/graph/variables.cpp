@@ -104,7 +104,12 @@ void Variables::write_integer(const std::string& path, std::int64_t value) {
 }
 
 std::int64_t Variables::read_integer(const std::string& path) const {
-  return read(path).span<std::int64_t>()[0];
+  const Entry& entry = at(path);
+  FOVEA_REQUIRE((entry.type == ValueType{{}, DType::i64}), internal, "'", path, "' is ",
+                to_string(entry.type));
+  std::int64_t value = 0;
+  stream_->download(&value, entry.data, sizeof value);
+  return value;
 }
 
 }  // namespace fovea

@@ -52,6 +52,7 @@ class FOVEA_INTERNAL Variables {
   /// One number into an i64, f32 or f64 scalar.
   void write_scalar(const std::string& path, double value);
   void write_integer(const std::string& path, std::int64_t value);
+  /// Allocates nothing.
   std::int64_t read_integer(const std::string& path) const;
 
   const std::shared_ptr<Device>& device() const { return device_; }

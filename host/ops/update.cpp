@@ -75,6 +75,14 @@ std::vector<ValueType> GradientCheck::infer(std::span<const ValueType> inputs) c
   return {{{}, DType::f64}, {{}, DType::i32}};
 }
 
+std::vector<ValueType> HoldStep::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 3);
+  require_scalar(inputs[0], DType::i64, "'held_at'");
+  require_scalar(inputs[1], DType::i64, "'attempted'");
+  require_finite_flag(inputs[2]);
+  return {inputs[2]};
+}
+
 std::vector<ValueType> CommitStep::infer(std::span<const ValueType> inputs) const {
   require_inputs(inputs, 2);
   require_scalar(inputs[0], DType::i64, "'applied'");

@@ -13,9 +13,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Steps whose time is left out of samples_per_second, and how many after them it looks at.
+/// Steps whose time is left out of samples_per_second, and how many rates after them it looks at.
 constexpr std::int64_t kWarmUpSteps = 10;
 constexpr std::size_t kRatesKept = 100'000;
+
+/// Where steps are asynchronous, how long fit() lets them run before it looks whether they are
+/// well.
+constexpr std::int64_t kStepsUnchecked = 64;
+constexpr double kSecondsUnchecked = 0.1;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -78,20 +83,31 @@ Execution& Model::Impl::run_training_step(const std::vector<Tensor>& inputs,
   refresh_rates();
   bind(training, network, inputs_, targets_);
   training.run();
-  std::int32_t finite = 0;
-  training.copy_output(training.plan().outputs().size() - 1, &finite);
-  if (finite != 1) report_nonfinite(training);
-  if (mode == StepMode::train) ++applied;
+  if (mode == StepMode::train) ++applied;  // unless it is held, which held_attempt() finds
   return training;
 }
 
-void Model::Impl::report_nonfinite(Execution& training) {
-  // The step changed nothing but the counter of attempts: run it again and look at every value.
-  const std::int64_t attempted = variables->read_integer(step_state::kAttempted) - 1;
-  variables->write_integer(step_state::kAttempted, attempted);
+std::int64_t Model::Impl::held_attempt() {
+  if (precision.low != DType::f16) return variables->read_integer(step_state::kHeldAt);
+  // Steps that are not finite are how f16 finds its loss scale, until nothing is left of it.
+  constexpr double kSmallestLossScale = 1;
+  if (!variables->contains(step_state::kLossScale) ||
+      variables->read(step_state::kLossScale).item() >= kSmallestLossScale) {
+    return 0;
+  }
+  return variables->read_integer(step_state::kAttempted);
+}
+
+void Model::Impl::report_nonfinite(Execution& training, std::int64_t attempt) {
+  const auto set_back = [&] {
+    variables->write_integer(step_state::kAttempted, attempt - 1);
+    if (variables->contains(step_state::kHeldAt)) variables->write_integer(step_state::kHeldAt, 0);
+  };
+  set_back();
   const std::string culprit = training.find_nonfinite();
-  variables->write_integer(step_state::kAttempted, attempted);
-  fail(ErrorCode::numeric, "step ", attempted + 1,
+  set_back();
+  rate_table_start = -1;  // `applied` has run ahead
+  fail(ErrorCode::numeric, "step ", attempt,
        " gave a loss or gradient that is not finite and was not applied; the first NaN or infinity "
        "comes from ",
        culprit.empty() ? "the sum of the squared gradients" : culprit,
@@ -119,10 +135,11 @@ Logs Model::Impl::read_metrics(const std::string& phase) const {
 Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets) {
   impl_->require_compiled("train_on_batch()");
   check_arrays(impl_->network, {inputs, targets}, true);
-  const Execution& step = impl_->run_training_step(inputs, targets, StepMode::train, 1);
+  Execution& step = impl_->run_training_step(inputs, targets, StepMode::train, 1);
+  if (const std::int64_t held = impl_->held_attempt()) impl_->report_nonfinite(step, held);
   Logs logs;
   const std::vector<Plan::Named>& outputs = step.plan().outputs();
-  for (std::size_t i = 0; i + 1 < outputs.size(); ++i) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
     logs.emplace_back(outputs[i].name, step.output(i).item());
   }
   return logs;
@@ -197,7 +214,7 @@ class Fit {
   }
 
  private:
-  TrainingPosition& position() { return impl_.position; }
+  TrainingPosition& position() const { return impl_.position; }
   bool interrupted() const { return options_.interrupt != nullptr && options_.interrupt->load(); }
   bool stopping() const { return impl_.stop_requested; }
   bool has_validation() const { return !validation_.inputs.empty(); }
@@ -267,7 +284,7 @@ class Fit {
                           position().step);
     if (position().step == 0) impl_.clear_metrics("train");
     loader_->start_epoch(position().data_epoch, position().step);
-    step_begin_ = Clock::now();
+    check_begin_ = Clock::now();
     while (const Batch* batch = loader_->next()) {
       run_step(*batch);
       if (stopping()) return;
@@ -277,15 +294,11 @@ class Fit {
 
   void run_step(const Batch& batch) {
     const std::int64_t steps = loader_->batches_per_epoch();
-    const int in_group = static_cast<int>(position().step % options_.accumulate_steps) + 1;
-    const bool update = in_group == options_.accumulate_steps || position().step + 1 == steps;
-    impl_.run_training_step(batch.inputs, batch.targets,
-                            update ? StepMode::train : StepMode::accumulate, update ? in_group : 1);
+    enqueue(batch, position().step);
     const std::int64_t step = position().step++;
-    if (++steps_run_ > kWarmUpSteps && rates_.size() < rates_.capacity()) {
-      rates_.push_back(static_cast<double>(batch.count) / seconds_since(step_begin_));
-    }
-    step_begin_ = Clock::now();
+    ++unchecked_steps_;
+    unchecked_samples_ += batch.count;
+    if (must_check(step + 1 == steps)) check();
     progress_.step(step, [this] { return impl_.read_metrics("train"); });
     if (!options_.callbacks.empty()) {
       const Logs logs = impl_.read_metrics("train");
@@ -294,6 +307,41 @@ class Fit {
       }
     }
     save_on_the_way();
+  }
+
+  Execution& enqueue(const Batch& batch, std::int64_t step) {
+    const int in_group = static_cast<int>(step % options_.accumulate_steps) + 1;
+    const bool update = in_group == options_.accumulate_steps ||  //
+                        step + 1 == loader_->batches_per_epoch();
+    return impl_.run_training_step(batch.inputs, batch.targets,
+                                   update ? StepMode::train : StepMode::accumulate,
+                                   update ? in_group : 1);
+  }
+
+  /// Before anybody is told of the steps, and every now and then.
+  bool must_check(bool last) const {
+    return last || impl_.device->is_host() || !options_.callbacks.empty() || interrupted() ||
+           save_is_due() || unchecked_steps_ >= kStepsUnchecked ||
+           seconds_since(check_begin_) >= kSecondsUnchecked;
+  }
+
+  /// Waits for the steps so far; throws for the first that was not finite.
+  void check() {
+    if (const std::int64_t held = impl_.held_attempt()) report(held);
+    steps_run_ += unchecked_steps_;
+    if (steps_run_ > kWarmUpSteps && rates_.size() < rates_.capacity()) {
+      rates_.push_back(static_cast<double>(unchecked_samples_) / seconds_since(check_begin_));
+    }
+    unchecked_steps_ = 0;
+    unchecked_samples_ = 0;
+    check_begin_ = Clock::now();
+  }
+
+  [[noreturn]] void report(std::int64_t held) {
+    const std::int64_t attempted = impl_.variables->read_integer(step_state::kAttempted);
+    position().step -= 1 + attempted - held;
+    loader_->start_epoch(position().data_epoch, position().step);
+    impl_.report_nonfinite(enqueue(*loader_->next(), position().step), held);
   }
 
   void finish_epoch() {
@@ -320,12 +368,16 @@ class Fit {
            " of epoch ", position().epoch + 1,
            checkpoint.path.empty() ? "" : "; resume it from " + checkpoint.path);
     }
-    if (checkpoint.path.empty()) return;
+    if (save_is_due()) save();
+  }
+
+  bool save_is_due() const {
+    const CheckpointOptions& checkpoint = options_.checkpoint;
+    if (checkpoint.path.empty()) return false;
     const bool steps_over =
         checkpoint.every_steps > 0 && position().step % checkpoint.every_steps == 0;
-    const bool minutes_over =
-        checkpoint.every_minutes > 0 && seconds_since(last_save_) >= 60 * checkpoint.every_minutes;
-    if (steps_over || minutes_over) save();
+    return steps_over || (checkpoint.every_minutes > 0 &&
+                          seconds_since(last_save_) >= 60 * checkpoint.every_minutes);
   }
 
   void save() {
@@ -355,7 +407,9 @@ class Fit {
   History history_;
   std::vector<double> rates_;
   std::int64_t steps_run_ = 0;
-  Clock::time_point step_begin_;
+  std::int64_t unchecked_steps_ = 0;
+  std::int64_t unchecked_samples_ = 0;
+  Clock::time_point check_begin_;
   Clock::time_point last_save_;
 };
 

@@ -12,9 +12,13 @@
 namespace fovea {
 namespace {
 
-DType parse_precision(const std::string& precision, const Device& device) {
-  if (precision == "f32") return DType::f32;
-  if (precision == "f64" && device.name() == "cpu") return DType::f64;
+Precision parse_precision(const std::string& precision, const Device& device) {
+  const bool cpu = device.name() == "cpu";
+  if (precision == "f32") return {};
+  if (precision == "f64" && cpu) return {DType::f64, DType::f64};
+  if (precision == "tf32" && !cpu) return {DType::f32, DType::f32, true};
+  if (precision == "bf16" && !cpu) return {DType::f32, DType::bf16, true};
+  if (precision == "f16" && !cpu) return {DType::f32, DType::f16, true};
   const bool known =
       precision == "f64" || precision == "tf32" || precision == "bf16" || precision == "f16";
   FOVEA_REQUIRE(known, invalid_argument, "there is no precision '", precision,
@@ -61,7 +65,8 @@ Model::Impl::Impl(Network net, ModelOptions opts)
     : network(std::move(net)),
       options(std::move(opts)),
       device(open_device(options.device)),
-      dtype(parse_precision(options.precision, *device)),
+      precision(parse_precision(options.precision, *device)),
+      dtype(precision.dtype),
       threads(thread_count(options.threads)),
       stream(device->make_stream()),
       variables(std::make_unique<Variables>(device, stream)),
@@ -112,6 +117,7 @@ std::shared_ptr<const Plan> Model::Impl::plan(const StepSpec& spec) {
   variables->create_missing(graph, options.seed);
   PlanOptions plan_options;
   plan_options.threads = threads;
+  plan_options.allow_tf32 = precision.allow_tf32;
   if (const char* forced = std::getenv("FOVEA_KERNEL")) {
     plan_options.force = parse_forced_kernels(forced);
   }
@@ -263,6 +269,7 @@ StepSpec Model::Impl::spec(StepMode mode, const std::vector<Tensor>& inputs,
   for (const Tensor& input : inputs) result.inputs.push_back({input.shape(), input.dtype()});
   for (const Tensor& target : targets) result.targets.push_back({target.shape(), target.dtype()});
   result.dtype = dtype;
+  result.low = precision.low;
   result.frozen = [this](const std::string& path) { return frozen(path); };
   return result;
 }

@@ -27,12 +27,20 @@ struct TrainingPosition {
   bool resumed = false;  ///< the next fit() starts here
 };
 
+/// What ModelOptions::precision says.
+struct Precision {
+  DType dtype = DType::f32;  ///< of parameters, statistics and losses
+  DType low = DType::f32;    ///< see StepSpec
+  bool allow_tf32 = false;
+};
+
 struct Model::Impl {
   Impl(Network net, ModelOptions opts);
 
   Network network;
   ModelOptions options;
   std::shared_ptr<Device> device;
+  Precision precision;
   DType dtype;
   int threads;
   std::shared_ptr<Stream> stream;  ///< of everything but predict()
@@ -65,13 +73,18 @@ struct Model::Impl {
 
   /// Writes upcoming learning rates where the device's table does not have them yet.
   void refresh_rates();
-  /// One training batch as the user gave it; throws numeric, naming the layer, when it is not
-  /// finite. Allocates nothing once it has seen a batch of these shapes that needs no conversion.
+  /// Enqueues one training batch as the user gave it. Allocates nothing once it has seen a batch of
+  /// these shapes that needs no conversion.
   Execution& run_training_step(const std::vector<Tensor>& inputs,
                                const std::vector<Tensor>& targets, StepMode mode, int accumulated);
+  /// Waits for the steps so far. Returns the attempt at which training is held, since its loss or
+  /// gradients were not finite, or 0. Attempts after it changed nothing.
+  std::int64_t held_attempt();
+  /// Sets everything back to before that attempt, looks for the first value that is not finite in
+  /// `training`, to which the attempt's batch is bound, and throws numeric, naming the layer.
+  [[noreturn]] void report_nonfinite(Execution& training, std::int64_t attempt);
   /// The training step's execution for a batch of this size, with zeros bound as data.
   Execution& example_training_step(std::int64_t batch_size);
-  [[noreturn]] void report_nonfinite(Execution& execution);
   void clear_metrics(const std::string& phase);
   Logs read_metrics(const std::string& phase) const;
   Logs evaluate(const Arrays& data, std::int64_t batch_size);

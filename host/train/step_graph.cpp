@@ -8,6 +8,9 @@
 namespace fovea {
 namespace {
 
+/// Large enough that the first steps find the largest scale that fits, halving it.
+constexpr double kFirstLossScale = 65536;
+
 struct Metric {
   std::string name;
   Value values;  ///< (N,)
@@ -59,6 +62,7 @@ class StepBuilder {
     for (const auto& [name, value] : network_.build(b, inputs)) forward.mark_output(name, value);
     mark_probes(forward);
     graph_ = specialize(forward, training(), spec_.frozen);
+    if (dtype_size(spec_.low) == 2) graph_ = lower_precision(graph_, spec_.low);
     outputs_ = graph_.outputs();
     if (spec_.mode != StepMode::predict) graph_.clear_outputs();
   }
@@ -83,6 +87,13 @@ class StepBuilder {
   }
   static Value applied(Builder& b) {
     return b.global_state(step_state::kApplied, {{}, DType::i64}, 0);
+  }
+  static Value hold(Builder& b, Value finite) {
+    const Value held_at = b.global_state(step_state::kHeldAt, {{}, DType::i64}, 0);
+    return b.add(ops::HoldStep{}, {held_at, b.step_counter(), finite});
+  }
+  static Value loss_scale(Builder& b) {
+    return b.global_state(step_state::kLossScale, {{}, DType::f32}, kFirstLossScale);
   }
   static Value rate(Builder& b) { return b.global_state(step_state::kRate, {{}, DType::f32}, 0); }
 
@@ -150,8 +161,14 @@ class StepBuilder {
     std::vector<Value> wrt;
     wrt.reserve(targets.size());
     for (const UpdateTarget& target : targets) wrt.push_back(target.parameter);
+    const bool scaled = training() && spec_.low == DType::f16;
+    if (scaled) total = b.add(ops::Multiply{}, {total, loss_scale(b)});
     const std::vector<Value> gradients = differentiate(b, total, wrt);
-    for (std::size_t i = 0; i < targets.size(); ++i) targets[i].gradient = gradients[i];
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      targets[i].gradient = gradients[i];
+      if (!scaled || !gradients[i].defined()) continue;
+      targets[i].gradient = b.add(ops::Unscale{}, {gradients[i], loss_scale(b)});
+    }
     std::erase_if(targets, [](const UpdateTarget& target) { return !target.gradient.defined(); });
   }
 
@@ -163,7 +180,8 @@ class StepBuilder {
     std::vector<Value> checked = {total};
     for (const UpdateTarget& target : targets) checked.push_back(target.gradient);
     const Outputs check = b.add(std::make_shared<const ops::GradientCheck>(), checked);
-    const Value finite = check[1];
+    // f16 goes on after a step that is not finite, with a smaller scale.
+    const Value finite = spec_.low == DType::f16 ? check[1] : Value(hold(b, check[1]));
     if (spec_.mode == StepMode::accumulate) {
       for (const UpdateTarget& target : targets) {
         b.add(ops::AccumulateGradient{}, {gradient_sum(b, target), target.gradient, finite});
@@ -174,12 +192,15 @@ class StepBuilder {
       if (spec_.accumulated > 1) clear_sums(b, targets, finite);
       b.add(ops::CommitStep{}, {applied(b), finite});
     }
+    if (spec_.low == DType::f16) {
+      b.add(ops::AdjustLossScale{},
+            {loss_scale(b), b.global_state(step_state::kGoodSteps, {{}, DType::i64}, 0), finite});
+    }
     append_running_statistics(b, finite);
     append_metric_sums(b, "train", finite);
     for (const Metric& metric : metrics_) {
       graph_.mark_output(metric.name, b.add(ops::Mean{}, {metric.values}));
     }
-    graph_.mark_output("finite", finite);
   }
 
   static Value gradient_sum(Builder& b, const UpdateTarget& target) {

@@ -14,7 +14,7 @@ namespace fovea {
 enum class StepMode {
   predict,     ///< outputs: the network's
   evaluate,    ///< adds to the sums metrics.evaluate.*
-  train,       ///< one update; outputs "loss", the metrics, "finite"; adds to metrics.train.*
+  train,       ///< one update; outputs "loss" and the metrics; adds to metrics.train.*
   accumulate,  ///< a training step that only adds its gradients to gradients.*
   gradients,   ///< outputs: the loss, input gradients, parameter gradients
 };
@@ -25,6 +25,8 @@ struct StepSpec {
   std::vector<ValueType> inputs;   ///< with the batch axis, in the network's order
   std::vector<ValueType> targets;  ///< one per network output; empty for predict
   DType dtype = DType::f32;
+  /// What activations and products are stored in: `dtype`, or a 16-bit type (mixed precision).
+  DType low = DType::f32;
   std::function<bool(const std::string& path)> frozen;
   /// train: how many batches' gradients an update averages, this one included.
   int accumulated = 1;

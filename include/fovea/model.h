@@ -22,8 +22,11 @@ namespace fovea {
 
 /// Where and how a model computes.
 struct ModelOptions {
-  std::string device = "auto";             ///< see open_device
-  std::string precision = "f32";           ///< f32; f64 is the oracle (plain kernels, CPU)
+  std::string device = "auto";  ///< see open_device
+  /// f32 (strict); on CUDA tf32, or bf16 and f16 (mixed precision: 16-bit activations and products,
+  /// f32 parameters, statistics and losses; f16 with dynamic loss scaling); on the CPU f64, the
+  /// oracle (plain kernels).
+  std::string precision = "f32";
   int threads = 0;                         ///< CPU threads per step; 0: all the machine offers
   std::uint64_t seed = 0;                  ///< of initial weights, shuffling, dropout, augmentation
   std::vector<std::string> class_names{};  ///< saved with the model

@@ -5,6 +5,7 @@
 #include "fovea/ops/basic.h"
 #include "fovea/ops/conv.h"
 #include "fovea/ops/loss.h"
+#include "fovea/ops/loss_scale.h"
 #include "fovea/ops/matmul.h"
 #include "fovea/ops/norm.h"
 #include "fovea/ops/pool.h"

@@ -142,6 +142,7 @@ const std::vector<OpCase>& op_cases() {
     append(all, activation_cases());
     append(all, loss_cases());
     append(all, update_cases());
+    append(all, loss_scale_cases());
     return all;
   }();
   return cases;

@@ -46,9 +46,10 @@ inline Network small_cnn() {
 }
 
 inline Model compiled_model(Network network, std::uint64_t seed = 3, int threads = 1,
-                            const std::string& precision = "f32") {
+                            const std::string& precision = "f32",
+                            const std::string& device = "cpu") {
   ModelOptions options;
-  options.device = "cpu";
+  options.device = device;
   options.seed = seed;
   options.threads = threads;
   options.precision = precision;

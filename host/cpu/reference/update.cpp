@@ -28,6 +28,13 @@ bool is_finite(const KernelContext& context, std::size_t flag) {
   return *context.input<std::int32_t>(flag) != 0;
 }
 
+void hold_step(const ops::HoldStep&, const KernelContext& context) {
+  std::int64_t& held_at = *context.mutable_input<std::int64_t>(0);
+  const bool go = held_at == 0 && is_finite(context, 2);
+  if (held_at == 0 && !go) held_at = *context.input<std::int64_t>(1);
+  *context.output<std::int32_t>(0) = go ? 1 : 0;
+}
+
 void commit_step(const ops::CommitStep&, const KernelContext& context) {
   if (is_finite(context, 1)) *context.mutable_input<std::int64_t>(0) += 1;
 }
@@ -313,6 +320,7 @@ LowerResult lower_update(const UpdateOp& op, const LowerRequest& request) {
 void add_reference_update(KernelTable& table) {
   table.add<ops::AdvanceStep>("reference", any_type(advance_step));
   table.add<ops::GradientCheck>("reference", lower_gradient_check);
+  table.add<ops::HoldStep>("reference", any_type(hold_step));
   table.add<ops::CommitStep>("reference", any_type(commit_step));
   table.add<ops::UpdateAverage>("reference",
                                 reference(update_average<float>, update_average<double>));

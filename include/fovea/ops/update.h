@@ -24,6 +24,15 @@ struct FOVEA_API GradientCheck : OpBase<GradientCheck> {
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
 };
 
+/// Holds training at the first step that is not finite, so that the host may look later: go =
+/// finite while held_at is 0, else 0; a step that is not finite sets held_at = attempted. (held_at
+/// i64 (), attempted i64 (), finite i32 ()) -> (go i32 ()). Overwrites held_at.
+struct FOVEA_API HoldStep : OpBase<HoldStep> {
+  static constexpr std::string_view kName = "hold_step";
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override { return {0}; }
+};
+
 /// applied += finite. (applied i64 (), finite) -> (). Overwrites applied; the last node of a step.
 struct FOVEA_API CommitStep : OpBase<CommitStep> {
   static constexpr std::string_view kName = "commit_step";

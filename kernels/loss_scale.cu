@@ -1,0 +1,43 @@
+// unscale: elementwise, 2 count sizeof(T) bytes. adjust_loss_scale: one thread, three numbers.
+#include "kernels/loss_scale.h"
+
+#include "kernels/elementwise.cuh"
+
+namespace fovea::kernels {
+namespace {
+
+struct Unscaled {
+  const float* scale;
+  __device__ float operator()(float x) const { return x * (1.0f / *scale); }
+};
+
+}  // namespace
+
+__global__ void adjust_loss_scale_kernel(float* scale, std::int64_t* good_steps,
+                                         const std::int32_t* finite, std::int64_t interval,
+                                         float largest) {
+  if (*finite == 0) {
+    *scale *= 0.5f;
+    *good_steps = 0;
+  } else if (++*good_steps >= interval) {
+    *scale = fminf(*scale * 2.0f, largest);
+    *good_steps = 0;
+  }
+}
+
+cudaError_t unscale(cudaStream_t stream, DType dtype, const void* x, const float* scale, void* y,
+                    std::int64_t count) {
+  return with_floating_type(dtype, [&](auto type) {
+    using T = typename decltype(type)::Type;
+    return elementwise(stream, count, static_cast<T*>(y), Unscaled{scale},
+                       static_cast<const T*>(x));
+  });
+}
+
+cudaError_t adjust_loss_scale(cudaStream_t stream, float* scale, std::int64_t* good_steps,
+                              const std::int32_t* finite, std::int64_t interval, float largest) {
+  return launch("adjust_loss_scale_kernel", stream, {1, 1}, adjust_loss_scale_kernel, scale,
+                good_steps, finite, interval, largest);
+}
+
+}  // namespace fovea::kernels

@@ -1,0 +1,95 @@
+// Whole models on the CUDA device's plans and kernels, run on the host: they train as on the CPU.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fovea/models.h"
+#include "host/graph/passes.h"
+#include "host/train/step_graph.h"
+#include "tests/host_kernels/cuda_on_host_device.h"
+#include "tests/train/small_data.h"
+
+namespace fovea::test {
+namespace {
+
+/// A residual block, strided and grouped convolutions, average pooling and several activations.
+Network branched() {
+  const Symbol x = input({8, 8, 3});
+  const Symbol scaled = Rescaling(1.0 / 255)(x);
+  const Symbol stem = Relu()(BatchNorm()(Conv2D(8, 3, {.padding = "same"})(scaled)));
+  const Symbol left = BatchNorm()(Conv2D(8, 3, {.padding = "same", .use_bias = false})(stem));
+  const Symbol joined = Relu()(Add()({left, stem}));
+  const Symbol down =
+      Conv2D(16, 3, {.strides = 2, .padding = "same", .groups = 4, .activation = "elu"})(joined);
+  const Symbol pooled = AvgPool2D(2)(down);
+  return Network({x}, {Dense(3, {.activation = "softmax"})(GlobalAvgPool2D()(pooled))});
+}
+
+std::vector<double> losses(Model& model, int steps) {
+  const Dataset data = bright_channel(48);
+  std::vector<double> result;
+  for (int step = 0; step < steps; ++step) {
+    const std::int64_t first = step % 3 * 16;
+    const Logs logs =
+        model.train_on_batch({data.x.slice(first, first + 16)}, {data.y.slice(first, first + 16)});
+    result.push_back(logs.front().second);
+  }
+  return result;
+}
+
+class CudaTraining : public ::testing::TestWithParam<Network (*)()> {
+ protected:
+  static void SetUpTestSuite() { register_device(cuda_on_host()); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Networks, CudaTraining, ::testing::Values(&small_cnn, &branched));
+
+TEST_P(CudaTraining, StepsGiveTheCpusLosses) {
+  constexpr int kSteps = 12;
+  Model cpu = compiled_model(GetParam()());
+  Model cuda = compiled_model(GetParam()(), 3, 1, "f32", "cuda_on_host");
+  const std::vector<double> expected = losses(cpu, kSteps);
+  const std::vector<double> actual = losses(cuda, kSteps);
+  for (int step = 0; step < kSteps; ++step) {
+    const auto s = static_cast<std::size_t>(step);
+    EXPECT_NEAR(actual[s], expected[s], 1e-3 * expected[s]) << "step " << step;
+  }
+  EXPECT_LT(expected.back(), expected.front());
+}
+
+TEST_P(CudaTraining, PredictsAsTheCpu) {
+  Model cpu = compiled_model(GetParam()());
+  losses(cpu, 3);
+  Model cuda = compiled_model(GetParam()(), 3, 1, "f32", "cuda_on_host");
+  for (const std::string& path : cpu.weight_paths()) cuda.set_weight(path, cpu.weight(path));
+  const Tensor x = bright_channel(10, 7).x;
+  const Tensor expected = cpu.predict(x, 4);
+  const Tensor actual = cuda.predict(x, 4);
+  for (std::int64_t i = 0; i < expected.numel(); ++i) {
+    EXPECT_NEAR(actual.item(i), expected.item(i), 1e-5);
+  }
+}
+
+/// Steps are lowered and their memory planned as on a GPU, without running them.
+TEST(CudaPlan, LowersTheTrainingStepsOfTheZoo) {
+  for (const auto& [name, batch] : {std::pair("cifar10_cnn", 32), std::pair("resnet20", 128)}) {
+    const Network network = make_network(name);
+    CompileOptions compile;
+    compile.loss = "sparse_categorical_crossentropy";
+    compile.metrics = {"accuracy"};
+    StepSpec spec;
+    spec.mode = StepMode::train;
+    spec.inputs = {{network.inputs().front().shape.prepend(batch), DType::u8}};
+    spec.targets = {{Shape({batch}), DType::i32}};
+    spec.frozen = [](const std::string&) { return false; };
+    const auto plan = compile_graph(build_step_graph(network, &compile, spec), cuda_on_host(), {});
+    EXPECT_GT(plan->steps().size(), 20U);
+    EXPECT_LT(plan->arena_bytes(), plan->naive_bytes());
+    std::printf("%s, batch %d: %zu kernels, arena %.1f MB (%.1f MB without sharing)\n%s", name,
+                batch, plan->steps().size(), static_cast<double>(plan->arena_bytes()) * 1e-6,
+                static_cast<double>(plan->naive_bytes()) * 1e-6, plan->str().c_str());
+  }
+}
+
+}  // namespace
+}  // namespace fovea::test
