@@ -89,6 +89,19 @@ std::vector<Value> Rescale::backward(const BackwardContext& context) const {
   return {context.builder.add(gradient, {context.output_grads[0]})};
 }
 
+std::vector<ValueType> Cast::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 1);
+  require_floating(inputs[0], "the input of a cast");
+  FOVEA_REQUIRE(is_floating(dtype), invalid_argument, "a cast is to a floating type, not to ",
+                dtype_name(dtype));
+  return {{inputs[0].shape, dtype}};
+}
+
+std::vector<Value> Cast::backward(const BackwardContext& context) const {
+  const DType input_dtype = context.builder.type(context.inputs[0]).dtype;
+  return {context.builder.add(Cast(input_dtype), {context.output_grads[0]})};
+}
+
 // ---- Shapes ----
 
 std::vector<ValueType> Reshape::infer(std::span<const ValueType> inputs) const {

@@ -48,8 +48,8 @@ class Registry {
   Registry() {
     using namespace ops;  // NOLINT(google-build-using-namespace): the list reads better
     add_all<Input, Parameter, State, Constant>();
-    add_all<Add, Multiply, Scale, Rescale, Reshape, Concat, Slice, Pad, Dropout, Mean, Broadcast,
-            WeightPenalty, WeightPenaltyBackward, Reorder>();
+    add_all<Add, Multiply, Scale, Rescale, Cast, Reshape, Concat, Slice, Pad, Dropout, Mean,
+            Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder>();
     add_all<Activate, ActivateBackward, Softmax, SoftmaxBackward>();
     add_all<Conv2d, Conv2dBackwardData, Conv2dBackwardFilter, Conv2dBiasAct,
             Conv2dBackwardFilterBias>();

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "fovea/detail/philox.h"
+#include "fovea/float16.h"
 #include "host/cpu/reference/elements.h"
 #include "host/cpu/reference/kernels.h"
 
@@ -100,6 +101,38 @@ LowerResult choose_rescale(const ops::Rescale& op, const LowerRequest& request) 
   if (op.dtype == DType::f32) return lower_rescale_to<float>(op, request.inputs[0].dtype);
   if (op.dtype == DType::f64) return lower_rescale_to<double>(op, request.inputs[0].dtype);
   return Decline{detail::decline_reason(op.dtype)};
+}
+
+template <class In, class Out>
+void cast(const ops::Cast&, const KernelContext& context) {
+  const In* x = context.input<In>(0);
+  Out* y = context.output<Out>(0);
+  for_each_element(context.threads(), context.output_shape(0).numel(), [=](std::int64_t i) {
+    if constexpr (std::is_arithmetic_v<In>) {
+      y[i] = static_cast<Out>(x[i]);
+    } else {
+      y[i] = static_cast<Out>(static_cast<float>(x[i]));
+    }
+  });
+}
+
+template <class In>
+ReferenceKernel<ops::Cast> cast_from(DType to) {
+  if (to == DType::f32) return cast<In, float>;
+  if (to == DType::f64) return cast<In, double>;
+  if (to == DType::f16) return cast<In, Float16>;
+  return cast<In, BFloat16>;
+}
+
+ReferenceKernel<ops::Cast> cast_between(DType from, DType to) {
+  if (from == DType::f32) return cast_from<float>(to);
+  if (from == DType::f64) return cast_from<double>(to);
+  if (from == DType::f16) return cast_from<Float16>(to);
+  return cast_from<BFloat16>(to);
+}
+
+LowerResult choose_cast(const ops::Cast& op, const LowerRequest& request) {
+  return detail::lower(op, request, cast_between(request.inputs[0].dtype, op.dtype), {});
 }
 
 // ---- Shapes: bytes are copied, whatever their type ----
@@ -268,6 +301,7 @@ void add_reference_basic(KernelTable& table) {
                            reference(multiply<float>, multiply<double>, {{{0, 0}, {0, 1}}}));
   table.add<ops::Scale>("reference", reference(scale<float>, scale<double>, {{{0, 0}}}));
   table.add<ops::Rescale>("reference", choose_rescale);
+  table.add<ops::Cast>("reference", choose_cast);
   table.add<ops::Reshape>("reference", any_type(copy<ops::Reshape>));
   table.add<ops::Concat>("reference", any_type(concat));
   table.add<ops::Slice>("reference", any_type(slice));

@@ -48,6 +48,21 @@ struct FOVEA_API Rescale : OpBase<Rescale> {
   std::vector<Value> backward(const BackwardContext& context) const override;
 };
 
+/// y = x as `dtype`, rounded to the nearest; from f64 to 16 bits it is rounded to f32 first. Its
+/// backward pass casts the gradient to x's type. (x floating) -> (y dtype).
+struct FOVEA_API Cast : OpBase<Cast> {
+  static constexpr std::string_view kName = "cast";
+  DType dtype = DType::f32;
+  Cast() = default;
+  explicit Cast(DType to) : dtype(to) {}
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("dtype", self.dtype);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<Value> backward(const BackwardContext& context) const override;
+};
+
 /// Same elements, another shape after the first axis. (x (N, ...)) -> (y (N, tail)). Shares memory.
 struct FOVEA_API Reshape : OpBase<Reshape> {
   static constexpr std::string_view kName = "reshape";
