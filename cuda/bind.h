@@ -18,6 +18,7 @@ namespace fovea::cuda {
 void bind_activation(KernelTable& table);
 void bind_bias(KernelTable& table);
 void bind_cast(KernelTable& table);
+void bind_pool(KernelTable& table);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

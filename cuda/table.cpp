@@ -9,6 +9,7 @@ void fill_table(KernelTable& table) {
   bind_activation(table);
   bind_bias(table);
   bind_cast(table);
+  bind_pool(table);
 }
 
 std::string declines_by_type(const LowerRequest& request) {
