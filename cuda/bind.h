@@ -17,6 +17,9 @@ namespace fovea::cuda {
 /// One line per op of a family, our own kernels under the candidate name "cuda".
 void bind_activation(KernelTable& table);
 void bind_loss_scale(KernelTable& table);
+void bind_bias(KernelTable& table);
+void bind_cast(KernelTable& table);
+void bind_pool(KernelTable& table);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

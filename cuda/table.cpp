@@ -8,6 +8,9 @@ namespace fovea::cuda {
 void fill_table(KernelTable& table) {
   bind_activation(table);
   bind_loss_scale(table);
+  bind_bias(table);
+  bind_cast(table);
+  bind_pool(table);
 }
 
 std::string declines_by_type(const LowerRequest& request) {

@@ -3,16 +3,10 @@
 #include <cstring>
 
 #include "fovea/data.h"
-#include "fovea/detail/philox.h"
+#include "fovea/detail/batch_choices.h"
 
 namespace fovea {
 namespace {
-
-/// Maps a position outside of [0, size) back by mirroring about the border pixels.
-std::int64_t reflect(std::int64_t position, std::int64_t size) {
-  if (position < 0) return -position;
-  return position < size ? position : 2 * (size - 1) - position;
-}
 
 void mirror_rows(const std::uint8_t* source, std::uint8_t* target, const Shape& shape) {
   const std::int64_t height = shape[0], width = shape[1], channels = shape[2];
@@ -26,8 +20,9 @@ void mirror_rows(const std::uint8_t* source, std::uint8_t* target, const Shape& 
 }
 
 /// target(y, x) = source(y + dy, x + dx), with zeros or mirrored pixels where that lies outside.
-void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape, std::int64_t dy,
-           std::int64_t dx, BorderFill fill) {
+void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
+           const detail::PictureShift& by, BorderFill fill) {
+  const std::int64_t dy = by.dy, dx = by.dx;
   const std::int64_t height = shape[0], width = shape[1], channels = shape[2];
   const auto bytes = [channels](std::int64_t pixels) {
     return static_cast<std::size_t>(pixels * channels);
@@ -41,14 +36,15 @@ void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
       std::memset(target, 0, bytes(width));
       if (!row_inside) continue;
     }
-    const std::uint8_t* row = source + reflect(y + dy, height) * width * channels;
+    const std::uint8_t* row = source + detail::reflect(y + dy, height) * width * channels;
     if (first < last) {
       std::memcpy(target + first * channels, row + (first + dx) * channels, bytes(last - first));
     }
     if (fill == BorderFill::zeros) continue;
     const auto mirror = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t x = begin; x < end; ++x) {
-        std::memcpy(target + x * channels, row + reflect(x + dx, width) * channels, bytes(1));
+        std::memcpy(target + x * channels, row + detail::reflect(x + dx, width) * channels,
+                    bytes(1));
       }
     };
     mirror(0, first);
@@ -58,18 +54,12 @@ void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
 
 }  // namespace
 
-std::uint32_t PictureRandom::word() {
-  return detail::philox4x32(key_, position_, drawn_++).word[0];
-}
-
-float PictureRandom::uniform() { return detail::uniform01(word()); }
+float PictureRandom::uniform() { return stream_.uniform(); }
 
 std::int64_t PictureRandom::below(std::int64_t count) {
   FOVEA_REQUIRE(count >= 1 && count <= std::int64_t{1} << 32, invalid_argument,
                 "a random number below ", count, " does not exist; the limit is 1 to 2^32");
-  // The high word of a product: uniform to within count / 2^32.
-  return static_cast<std::int64_t>((std::uint64_t{word()} * static_cast<std::uint64_t>(count)) >>
-                                   32);
+  return stream_.below(count);
 }
 
 Augmentation& Augmentation::random_flip(double probability) {
@@ -78,7 +68,7 @@ Augmentation& Augmentation::random_flip(double probability) {
   return add(detail::concat("random_flip(", probability, ")"),
              [probability](const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
                            PictureRandom& random) {
-               if (random.uniform() < probability) {
+               if (detail::draw_flip(random, probability)) {
                  mirror_rows(source, target, shape);
                } else {
                  std::memcpy(target, source, static_cast<std::size_t>(shape.numel()));
@@ -93,9 +83,7 @@ Augmentation& Augmentation::pad_and_crop(std::int64_t pixels, BorderFill fill) {
   add(detail::concat("pad_and_crop(", pixels, zeros ? ", zeros)" : ", reflect)"),
       [pixels, fill](const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
                      PictureRandom& random) {
-        const std::int64_t dy = random.below(2 * pixels + 1) - pixels;
-        const std::int64_t dx = random.below(2 * pixels + 1) - pixels;
-        shift(source, target, shape, dy, dx, fill);
+        shift(source, target, shape, detail::draw_shift(random, pixels), fill);
       });
   // Mirroring reaches at most to the opposite border.
   if (!zeros) steps_.back().min_size = pixels + 1;
@@ -157,12 +145,10 @@ void Augmentation::apply(const std::uint8_t* source, std::uint8_t* target, std::
     std::memcpy(target, source, static_cast<std::size_t>(shape.numel()));
     return;
   }
-  const std::uint64_t epoch_key = detail::mix_key(
-      detail::mix_key(seed, detail::path_key("augment")), static_cast<std::uint64_t>(epoch));
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     // Results alternate between the two buffers so that the last one lands in `target`.
     std::uint8_t* result = (steps_.size() - i) % 2 == 1 ? target : scratch;
-    PictureRandom random(detail::mix_key(epoch_key, i), static_cast<std::uint64_t>(position));
+    PictureRandom random(detail::augment_key(seed, epoch, i), static_cast<std::uint64_t>(position));
     steps_[i].transform(source, result, shape, random);
     source = result;
   }

@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "fovea/data.h"
-#include "fovea/detail/philox.h"
+#include "fovea/detail/batch_choices.h"
 
 namespace fovea {
 namespace {
@@ -78,8 +78,7 @@ class BatchLoader::Impl {
     filled_ = released_ = batches_;  // nothing more of the old epoch gets started
     wake_consumer_.wait(lock, [this] { return !filling_; });
     epoch_ = epoch;
-    order_key_ = detail::mix_key(detail::mix_key(options_.seed, detail::path_key("shuffle")),
-                                 static_cast<std::uint64_t>(epoch));
+    order_key_ = detail::order_key(options_.seed, epoch);
     filled_ = taken_ = released_ = first_batch;
     error_ = nullptr;
     wake_filler_.notify_one();
@@ -187,8 +186,7 @@ class BatchLoader::Impl {
   /// The sample at a position of the epoch's order.
   std::int64_t sample_at(std::int64_t position) const {
     if (!options_.shuffle) return position;
-    return static_cast<std::int64_t>(detail::permute_index(
-        static_cast<std::uint64_t>(position), static_cast<std::uint64_t>(size_), order_key_));
+    return detail::sample_at(position, size_, order_key_);
   }
 
   std::vector<Tensor> inputs_;

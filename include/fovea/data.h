@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "fovea/detail/batch_choices.h"
 #include "fovea/error.h"
 #include "fovea/export.h"
 #include "fovea/shape.h"
@@ -116,18 +117,14 @@ FOVEA_API TrainTest make_synthetic(std::uint64_t seed = 0, std::int64_t train_co
 /// The random numbers of one transform for one picture: a Philox stream of its own.
 class FOVEA_API PictureRandom {
  public:
-  PictureRandom(std::uint64_t key, std::uint64_t position) : key_(key), position_(position) {}
+  PictureRandom(std::uint64_t key, std::uint64_t position) : stream_(key, position) {}
   /// Uniform in [0, 1), a multiple of 2^-24.
   float uniform();
   /// Uniform in [0, count); count is at least 1.
   std::int64_t below(std::int64_t count);
 
  private:
-  std::uint32_t word();
-
-  std::uint64_t key_;
-  std::uint64_t position_;
-  std::uint64_t drawn_ = 0;
+  detail::PictureStream stream_;
 };
 
 /// Writes a changed copy of the picture `source` to `target`. Both have shape (H, W, C), do not

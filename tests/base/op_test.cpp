@@ -69,8 +69,8 @@ std::vector<std::string> expect_round_trips() {
 TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
   using namespace ops;  // NOLINT(google-build-using-namespace): the list reads better
   std::vector<std::string> names = expect_round_trips<
-      Input, Parameter, State, Constant, Add, Multiply, Scale, Rescale, Reshape, Concat, Slice, Pad,
-      Dropout, Mean, Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder, Activate,
+      Input, Parameter, State, Constant, Add, Multiply, Scale, Rescale, Cast, Reshape, Concat,
+      Slice, Pad, Dropout, Mean, Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder, Activate,
       ActivateBackward, Softmax, SoftmaxBackward, Conv2d, Conv2dBackwardData, Conv2dBackwardFilter,
       Conv2dBiasAct, Conv2dBackwardFilterBias, MatMul, AddBias, BiasGrad, MatMulBiasAct, MaxPool2d,
       MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool, GlobalAvgPoolBackward,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <set>
 
@@ -58,6 +59,22 @@ TEST(BasicDefinitions, Rescale) {
     });
     EXPECT_LE(relative_error(out[0], expected), kTolerance);
   });
+}
+
+TEST(BasicDefinitions, CastBetweenAllFloatingTypes) {
+  const std::vector<DType> types = {DType::f32, DType::f64, DType::f16, DType::bf16};
+  const Tensor values = row({0, -0.0, 1, -1.0 / 3, 65519, 65520, 1e-7, 3e-8, -1e-40, 1e39,
+                             1 + 0x1p-8, 1 + 0x1p-11, kInfinity, -kInfinity, kNan});
+  for (const DType from : types) {
+    const Tensor x = values.to(from);
+    for (const DType to : types) {
+      const Tensor y = run(ops::Cast(to), {x})[0];
+      const Tensor expected = x.to(to);
+      ASSERT_EQ(y.dtype(), to);
+      EXPECT_EQ(std::memcmp(y.raw(), expected.raw(), y.bytes()), 0)
+          << dtype_name(from) << " to " << dtype_name(to);
+    }
+  }
 }
 
 // ---- Shapes ----

@@ -65,6 +65,13 @@ TEST(BasicShapes, ArithmeticNeedsEqualTypes) {
   EXPECT_HAS(refusal(kArgument, ops::Scale{}, {i32({2})}), "must be of a floating type, not i32");
 }
 
+TEST(BasicShapes, CastIsBetweenFloatingTypes) {
+  EXPECT_EQ(outputs(ops::Cast(DType::f16), {f32({2, 3})}), "f16(2, 3)");
+  EXPECT_EQ(outputs(ops::Cast(DType::f64), {{{4}, DType::bf16}}), "f64(4)");
+  EXPECT_HAS(refusal(kArgument, ops::Cast{}, {i32({2})}), "the input of a cast");
+  EXPECT_HAS(refusal(kArgument, ops::Cast(DType::u8), {f32({2})}), "to a floating type, not to u8");
+}
+
 TEST(BasicShapes, Rescale) {
   ops::Rescale op;
   op.scale = {1, 2, 3};

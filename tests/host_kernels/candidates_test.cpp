@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "tests/host_kernels/launchers_without_op.h"
 #include "tests/host_kernels/run_candidate.h"
 #include "tests/support/op_case.h"
 #include "tests/support/run_op.h"
@@ -126,7 +127,7 @@ std::set<std::string> kernels_in_sources() {
   return names;
 }
 
-/// The op cases reach every kernel that there is.
+/// The op cases, and the tests of launchers that serve no op, reach every kernel that there is.
 TEST(HostKernelCoverage, EveryKernelRuns) {
   for (const OpCase& op_case : op_cases()) {
     const OpPtr op = op_case.op(DType::f32);
@@ -137,6 +138,7 @@ TEST(HostKernelCoverage, EveryKernelRuns) {
       run_candidate(*op, inputs, candidate.name);
     }
   }
+  run_launchers_without_op();
   const std::set<std::string> sources = kernels_in_sources();
   const std::vector<std::string> run = on_host::kernels_run();
   EXPECT_GE(sources.size(), 3u);

@@ -56,6 +56,22 @@ void add_rescale(std::vector<OpCase>& cases) {
   cases.push_back(rescale("many_channels", wide_scale, wide_offset, {{5, 101}}).differentiate({0}));
 }
 
+/// From a type of its own, or from the case's, to the case's.
+void add_cast(const std::string& label, CaseInput input, std::vector<int> differentiable,
+              std::vector<OpCase>& cases) {
+  const auto make = [](DType dtype) -> OpPtr { return std::make_shared<ops::Cast>(dtype); };
+  cases.push_back(OpCase(label, make, {std::move(input)}).differentiate(differentiable));
+}
+
+void add_casts(std::vector<OpCase>& cases) {
+  for (const auto& [label, shape] : element_shapes()) {
+    add_cast("same_" + label, {shape}, if_small(shape, {0}), cases);
+    for (const DType from : {DType::f32, DType::f16, DType::bf16}) {
+      add_cast(std::string(dtype_name(from)) + "_" + label, {shape, uniform(), from}, {}, cases);
+    }
+  }
+}
+
 void add_reshape(const std::string& label, const Shape& x, const Shape& tail,
                  std::vector<OpCase>& cases) {
   cases.push_back(OpCase(label, ops::Reshape(tail), {{x}}).differentiate({0}));
@@ -148,6 +164,7 @@ std::vector<OpCase> basic_cases() {
   std::vector<OpCase> cases;
   add_arithmetic(cases);
   add_rescale(cases);
+  add_casts(cases);
   add_shapes(cases);
   add_dropout("keeps_all", 0, {3, 7}, cases);
   add_dropout("half", 0.5, {5, 7, 11}, cases);

@@ -65,6 +65,12 @@ std::vector<OpCase> matmul_cases() {
     cases.push_back(OpCase(label, ops::AddBias{}, {{x}, {{x.c()}}}).differentiate({0, 1}));
     cases.push_back(OpCase(label, ops::BiasGrad{}, {{x}}));
   }
+  // Enough rows to be summed in several parts, and columns for several blocks.
+  for (const Shape& x : {Shape{5000, 1}, Shape{700, 10}, Shape{2, 200, 64}, Shape{300, 1032}}) {
+    const std::string label = "many_" + std::to_string(x.rank()) + "d_" + std::to_string(x.c());
+    cases.push_back(OpCase(label, ops::AddBias{}, {{x}, {{x.c()}}}));
+    cases.push_back(OpCase(label, ops::BiasGrad{}, {{x}}));
+  }
   return cases;
 }
 

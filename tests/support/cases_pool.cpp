@@ -28,8 +28,11 @@ std::vector<Pooling> poolings() {
       {"3x3_same_stride_2", {2, 8, 7, 16}, {3, 2, same}},
       {"3x2_explicit", {1, 6, 7, 2}, {{3, 2}, {2, 1}, Padding::cells(2, 1, 1, 0)}},
       {"stride_beyond_window", {2, 9, 8, 3}, {2, 3, valid}},
+      {"3x3_overlapping_vectors", {1, 5, 4, 8}, {3, 1, same}},
+      {"3x2_explicit_vectors", {2, 6, 7, 24}, {{3, 2}, {2, 1}, Padding::cells(2, 1, 1, 0)}},
       {"whole_picture", {2, 5, 4, 7}, {{5, 4}, {5, 4}, valid}},
       {"whole_picture_wide_index", {1, 17, 16, 2}, {{17, 16}, {17, 16}, valid}},
+      {"wide_index_vectors", {1, 18, 17, 8}, {{17, 16}, 1, valid}},
       {"after_first_layer", {4, 30, 30, 32}, {2, 2, valid}},
   };
 }
@@ -98,6 +101,8 @@ std::vector<OpCase> pool_cases() {
   add_global("one_of_all", {1, 1, 1, 1}, cases);
   add_global("small", {3, 5, 7, 11}, cases);
   add_global("resnet", {4, 8, 8, 64}, cases);
+  add_global("one_channel", {2, 33, 31, 1}, cases);
+  add_global("many_channels", {2, 3, 5, 520}, cases);
   return cases;
 }
 
