@@ -24,7 +24,7 @@ struct RowShares {
 
   RowShares(std::int64_t row_count, std::int64_t columns) : rows(row_count) {
     constexpr std::int64_t kLeastElements = 4096;  // what makes a block worth its launch
-    constexpr std::int64_t kEnoughBlocks = 1024;   // to keep every multiprocessor busy
+    constexpr std::int64_t kEnoughBlocks = 4096;   // some waves of blocks on any GPU
     constexpr std::int64_t kShortRow = 512;
     const std::int64_t wanted = kEnoughBlocks / std::max<std::int64_t>(rows, 1);
     const std::int64_t useful = (columns + kLeastElements - 1) / kLeastElements;
@@ -88,7 +88,7 @@ cudaError_t sum_partial(cudaStream_t stream, const RowShares& by, float divisor,
                         const float* partial) {
   if (by.shares == 1) return cudaSuccess;
   const dim3 blocks(static_cast<unsigned>(by.rows));
-  constexpr int kThreads = 128;
+  constexpr int kThreads = 256;
   return launch("sum_rows_kernel", stream, {blocks, kThreads}, sum_rows_kernel<Y, Identity, float>,
                 std::int64_t{by.shares}, std::int64_t{0}, Identity{}, divisor, sums, nullptr,
                 partial);
