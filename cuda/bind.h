@@ -20,6 +20,8 @@ void bind_loss_scale(KernelTable& table);
 void bind_bias(KernelTable& table);
 void bind_cast(KernelTable& table);
 void bind_pool(KernelTable& table);
+void bind_basic(KernelTable& table);
+void bind_loss(KernelTable& table);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

@@ -11,6 +11,8 @@ void fill_table(KernelTable& table) {
   bind_bias(table);
   bind_cast(table);
   bind_pool(table);
+  bind_basic(table);
+  bind_loss(table);
 }
 
 std::string declines_by_type(const LowerRequest& request) {

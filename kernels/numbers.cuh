@@ -16,7 +16,9 @@ using bf16 = __nv_bfloat16;
 __device__ __forceinline__ float to_float(float value) { return value; }
 __device__ __forceinline__ float to_float(f16 value) { return __half2float(value); }
 __device__ __forceinline__ float to_float(bf16 value) { return __bfloat162float(value); }
+__device__ __forceinline__ float to_float(double value) { return static_cast<float>(value); }
 __device__ __forceinline__ float to_float(std::uint8_t value) { return static_cast<float>(value); }
+__device__ __forceinline__ float to_float(std::int32_t value) { return static_cast<float>(value); }
 
 /// Rounded to the nearest, ties to even.
 template <class T>

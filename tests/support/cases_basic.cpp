@@ -14,9 +14,11 @@ std::vector<std::pair<std::string, Shape>> element_shapes() {
           {"many", {2, 70001}}};
 }
 
-/// Numeric gradients of many elements are slow and lose digits in the sum of all outputs.
+/// Numeric gradients of many elements are slow and lose digits in the sum of all outputs; of none
+/// there are none.
 std::vector<int> if_small(const Shape& shape, std::vector<int> differentiable) {
-  return shape.numel() <= 1000 ? differentiable : std::vector<int>{};
+  const bool small = shape.numel() > 0 && shape.numel() <= 1000;
+  return small ? differentiable : std::vector<int>{};
 }
 
 void add_arithmetic(std::vector<OpCase>& cases) {
@@ -54,6 +56,13 @@ void add_rescale(std::vector<OpCase>& cases) {
   cases.push_back(rescale("channels", scales, offsets, {{4, 23, 3}}).differentiate({0}));
   const std::vector<double> wide_scale(101, 1.5), wide_offset(101, -0.5);
   cases.push_back(rescale("many_channels", wide_scale, wide_offset, {{5, 101}}).differentiate({0}));
+  std::vector<double> widest_scale, widest_offset;  // more than one kernel's arguments can carry
+  for (int channel = 0; channel < 1003; ++channel) {
+    widest_scale.push_back(1 + 0.001 * channel);
+    widest_offset.push_back(0.5 - 0.001 * channel);
+  }
+  cases.push_back(rescale("most_channels", widest_scale, widest_offset, {{3, 1003}}));
+  cases.push_back(rescale("nothing", {0.5}, {2}, {{0, 5, 3}, bytes, DType::u8}));
 }
 
 /// From a type of its own, or from the case's, to the case's.
@@ -90,13 +99,15 @@ void add_concat(const std::string& label, int axis, const std::vector<Shape>& sh
   cases.push_back(OpCase(label, op, std::move(inputs)).differentiate(if_small(shapes[0], all)));
 }
 
-void add_slice(const std::string& label, const Shape& x, int axis, std::int64_t begin,
+void add_slice(const std::string& label, const CaseInput& x, int axis, std::int64_t begin,
                std::int64_t size, std::vector<OpCase>& cases) {
   ops::Slice op;
   op.axis = axis;
   op.begin = begin;
   op.size = size;
-  cases.push_back(OpCase(label, op, {{x}}).differentiate(if_small(x, {0})));
+  const bool differentiable = !x.dtype && size > 0;
+  const std::vector<int> first = differentiable ? if_small(x.shape, {0}) : std::vector<int>{};
+  cases.push_back(OpCase(label, op, {x}).differentiate(first));
 }
 
 void add_pad(const std::string& label, const Shape& x, int axis, std::int64_t before,
@@ -115,14 +126,22 @@ void add_shapes(std::vector<OpCase>& cases) {
   add_concat("alone", 1, {{3, 5}}, cases);
   add_concat("channels", 3, {{2, 3, 5, 7}, {2, 3, 5, 1}, {2, 3, 5, 16}}, cases);
   add_concat("rows", 1, {{2, 3, 4}, {2, 1, 4}}, cases);
+  add_concat("aligned", 3, {{2, 3, 1, 16}, {2, 3, 1, 8}}, cases);
+  add_concat("nothing", 1, {{3, 0}, {3, 5}, {3, 0}}, cases);
   add_concat("many", 2, {{301, 3, 77}, {301, 3, 80}}, cases);
-  add_slice("whole", {3, 5}, 1, 0, 5, cases);
-  add_slice("channels", {2, 3, 5, 7}, 3, 2, 3, cases);
-  add_slice("rows", {2, 5, 3}, 1, 4, 1, cases);
-  add_slice("many", {301, 3, 177}, 2, 33, 101, cases);
+  add_slice("whole", {{3, 5}}, 1, 0, 5, cases);
+  add_slice("channels", {{2, 3, 5, 7}}, 3, 2, 3, cases);
+  add_slice("rows", {{2, 5, 3}}, 1, 4, 1, cases);
+  add_slice("many", {{301, 3, 177}}, 2, 33, 101, cases);
+  add_slice("aligned", {{3, 2, 24}}, 2, 8, 8, cases);
+  add_slice("empty", {{3, 7}}, 1, 2, 0, cases);
+  add_slice("bytes", {{3, 7, 5}, integers(256), DType::u8}, 2, 1, 3, cases);
+  add_slice("labels", {{3, 8}, integers(256), DType::i64}, 1, 1, 5, cases);
   add_pad("nothing", {3, 5}, 1, 0, 0, cases);
   add_pad("channels", {2, 3, 5, 7}, 3, 1, 8, cases);
   add_pad("rows", {2, 5, 3}, 1, 0, 2, cases);
+  add_pad("aligned", {3, 2, 24}, 2, 8, 16, cases);
+  add_pad("empty", {3, 0}, 1, 2, 3, cases);
   add_pad("many", {301, 3, 77}, 2, 30, 3, cases);
 }
 
@@ -168,6 +187,7 @@ std::vector<OpCase> basic_cases() {
   add_shapes(cases);
   add_dropout("keeps_all", 0, {3, 7}, cases);
   add_dropout("half", 0.5, {5, 7, 11}, cases);
+  add_dropout("nothing", 0.5, {0, 7}, cases);
   add_dropout("most", 0.9, {1, 101}, cases);
   add_dropout("many", 0.25, {32, 5003}, cases);
   add_reductions(cases);

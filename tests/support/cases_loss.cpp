@@ -1,4 +1,6 @@
 // Cases of losses and metrics, with labels of every kind.
+#include <limits>
+
 #include "fovea/ops/loss.h"
 #include "tests/support/op_case.h"
 
@@ -46,6 +48,44 @@ void add_classification(const Classification& problem, std::vector<OpCase>& case
   add("weighted", {rows, uniform(0, 2)});  // rows that do not sum to 1
 }
 
+/// Labels outside the classes: the losses and gradients of their samples, and of no others, are
+/// NaN. So are those of a sample with a NaN among its logits. A class may be impossible.
+void add_strange_classes(std::vector<OpCase>& cases) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const Fill strange = elementwise([](std::uint64_t, std::int64_t index, const Shape&) {
+    return static_cast<double>(index % 9 - 2);  // -2 ... 6, of 5 classes
+  });
+  const CaseInput labels{{18}, strange, DType::i32};
+  const CaseInput rows{{18, 5}, uniform(-2, 2)};
+  const CaseInput good_labels{{6}, constant(1), DType::i32};
+  ops::SoftmaxCrossEntropy smoothed;
+  smoothed.label_smoothing = 0.1;
+  const ops::SoftmaxCrossEntropy forward;
+  const ops::SoftmaxCrossEntropyBackward backward;
+  cases.push_back(OpCase("strange_labels", forward, {rows, labels}));
+  cases.push_back(OpCase("strange_labels_smoothed", smoothed, {rows, labels}));
+  cases.push_back(OpCase("strange_labels", backward, {{{18}}, {{18, 5}, probabilities()}, labels}));
+  const auto with_one = [](double value, std::int64_t row_of_it) {
+    return elementwise([=](std::uint64_t, std::int64_t index, const Shape& shape) {
+      const std::int64_t row = index / shape.c(), c = index % shape.c();
+      const bool there = row_of_it < 0 ? c == 2 : row == row_of_it && c == row % shape.c();
+      return there ? value : 0.25 * static_cast<double>(c);
+    });
+  };
+  cases.push_back(OpCase("nan", forward, {{{6, 5}, with_one(kNaN, 3)}, good_labels}));
+  cases.push_back(OpCase("nan_first", forward, {{{6, 5}, with_one(kNaN, 0)}, good_labels}));
+  cases.push_back(OpCase("impossible", forward, {{{6, 5}, with_one(-kInfinity, -1)}, good_labels}));
+  cases.push_back(OpCase("nobody", forward, {{{0, 5}}, {{0}, integers(5), DType::i32}}));
+  cases.push_back(OpCase("nobody", backward, {{{0}}, {{0, 5}}, {{0, 5}}}));
+  const ops::Accuracy accuracy;
+  cases.push_back(OpCase("strange_labels", accuracy, {rows, labels}));
+  cases.push_back(OpCase("nan", accuracy, {{{6, 5}, with_one(kNaN, 3)}, {{6, 5}, one_hot()}}));
+  cases.push_back(
+      OpCase("nan_first", accuracy, {{{6, 5}, with_one(kNaN, 0)}, {{6}, constant(0), DType::i32}}));
+  cases.push_back(OpCase("nobody", accuracy, {{{0, 5}}, {{0, 5}}}));
+}
+
 // ---- Losses of one prediction against one target ----
 
 struct Pointwise {
@@ -82,13 +122,16 @@ OpCase pointwise(const Pointwise& loss, const std::string& label, const Shape& s
   return OpCase(loss.label + "_" + label, op, {{shape, loss.predictions}, {shape, loss.targets}});
 }
 
-OpCase pointwise_backward(const Pointwise& loss, const std::string& label, const Shape& shape) {
+/// `dlosses` are to be so large that in f16 the gradients are more than subnormal numbers, as loss
+/// scaling makes them.
+OpCase pointwise_backward(const Pointwise& loss, const std::string& label, const Shape& shape,
+                          const Fill& dlosses = uniform()) {
   ops::PointwiseLossBackward op;
   op.kind = loss.kind;
   op.delta = 0.7;
   op.label_smoothing = loss.smoothing;
   return OpCase(loss.label + "_" + label, op,
-                {{{shape[0]}}, {shape, loss.predictions}, {shape, loss.targets}});
+                {{{shape[0]}, dlosses}, {shape, loss.predictions}, {shape, loss.targets}});
 }
 
 void add_pointwise(const Pointwise& loss, std::vector<OpCase>& cases) {
@@ -98,6 +141,20 @@ void add_pointwise(const Pointwise& loss, std::vector<OpCase>& cases) {
     const OpCase forward = pointwise(loss, label, shape);
     cases.push_back(is_small(shape) ? forward.differentiate({0}) : forward);
     cases.push_back(pointwise_backward(loss, label, shape));
+  }
+}
+
+/// Samples of so many elements that several blocks share each, aligned to 16 bytes and not; single
+/// samples; none.
+void add_large_samples(const Pointwise& loss, std::vector<OpCase>& cases) {
+  const std::vector<std::pair<std::string, Shape>> shapes = {{"large", {2, 19, 433}},
+                                                             {"large_aligned", {3, 16, 520}},
+                                                             {"large_alone", {1, 3, 2731}},
+                                                             {"long_row", {2, 8203}},
+                                                             {"nobody", {0, 3, 5}}};
+  for (const auto& [label, shape] : shapes) {
+    cases.push_back(pointwise(loss, label, shape));
+    cases.push_back(pointwise_backward(loss, label, shape, uniform(-1000, 1000)));
   }
 }
 
@@ -139,6 +196,8 @@ void add_accuracy(std::vector<OpCase>& cases) {
   cases.push_back(OpCase("one_answer", classes, {{{9, 1}}, {{9}, integers(2), DType::i32}}));
   cases.push_back(OpCase("one_answer_binary", binary, {{{9, 1}}, {{9, 1}, integers(2)}}));
   cases.push_back(OpCase("answers", binary, {{{11, 3}}, {{11, 3}, integers(2)}}));
+  cases.push_back(OpCase("many_answers", binary, {{{2, 8205}}, {{2, 8205}, integers(2)}}));
+  cases.push_back(OpCase("many_classes", classes, {{{3, 1025}}, {{3, 1025}}}));
 }
 
 }  // namespace
@@ -146,10 +205,16 @@ void add_accuracy(std::vector<OpCase>& cases) {
 std::vector<OpCase> loss_cases() {
   std::vector<OpCase> cases;
   for (const Classification& problem : classifications()) add_classification(problem, cases);
-  for (const Pointwise& loss : pointwise_losses()) add_pointwise(loss, cases);
+  add_strange_classes(cases);
+  for (const Pointwise& loss : pointwise_losses()) {
+    add_pointwise(loss, cases);
+    if (loss.label == "huber" || loss.label == "classes") add_large_samples(loss, cases);
+  }
   add_clipped(cases);
   add_one_hot("one", 1, 1, cases);
   add_one_hot("odd", 13, 7, cases);
+  add_one_hot("wide", 3, 301, cases);
+  add_one_hot("nobody", 0, 5, cases);
   add_accuracy(cases);
   return cases;
 }

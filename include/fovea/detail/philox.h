@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 #ifdef __CUDACC__
 #define FOVEA_HOST_DEVICE __host__ __device__
@@ -21,6 +22,15 @@ struct Philox4 {
   std::uint32_t word[4];
 };
 
+/// The upper 32 bits of a product. nvcc makes 64-bit arithmetic of the plain formula and of all
+/// that is done with the result, several times the instructions.
+FOVEA_HOST_DEVICE constexpr std::uint32_t multiply_high(std::uint32_t a, std::uint32_t b) {
+#ifdef __CUDA_ARCH__
+  if (!std::is_constant_evaluated()) return __umulhi(a, b);
+#endif
+  return static_cast<std::uint32_t>((std::uint64_t{a} * b) >> 32);
+}
+
 /// The block at `counter` (128 bits: high, low) of the stream named by `key`.
 FOVEA_HOST_DEVICE constexpr Philox4 philox4x32(std::uint64_t key, std::uint64_t counter_high,
                                                std::uint64_t counter_low) {
@@ -31,12 +41,13 @@ FOVEA_HOST_DEVICE constexpr Philox4 philox4x32(std::uint64_t key, std::uint64_t 
   std::uint32_t c2 = static_cast<std::uint32_t>(counter_high);
   std::uint32_t c3 = static_cast<std::uint32_t>(counter_high >> 32);
   for (int round = 0; round < 10; ++round) {
-    const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * c0;
-    const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * c2;
-    c0 = static_cast<std::uint32_t>(product1 >> 32) ^ c1 ^ key0;
-    c1 = static_cast<std::uint32_t>(product1);
-    c2 = static_cast<std::uint32_t>(product0 >> 32) ^ c3 ^ key1;
-    c3 = static_cast<std::uint32_t>(product0);
+    constexpr std::uint32_t kFactor0 = 0xD2511F53u, kFactor1 = 0xCD9E8D57u;
+    const std::uint32_t high0 = multiply_high(kFactor0, c0), low0 = kFactor0 * c0;
+    const std::uint32_t high1 = multiply_high(kFactor1, c2), low1 = kFactor1 * c2;
+    c0 = high1 ^ c1 ^ key0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ key1;
+    c3 = low0;
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }

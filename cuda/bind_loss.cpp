@@ -1,0 +1,113 @@
+// Losses and metrics on CUDA.
+#include "cuda/bind.h"
+#include "fovea/ops/loss.h"
+#include "kernels/loss.h"
+
+namespace fovea::cuda {
+namespace {
+
+// ---- Classes ----
+
+kernels::ClassShape class_shape(const ValueType& predictions, const ValueType& labels) {
+  return {predictions.dtype, predictions.shape[0], predictions.shape[1],
+          labels.dtype == DType::i32};
+}
+
+cudaError_t softmax_cross_entropy(const ops::SoftmaxCrossEntropy& op,
+                                  const KernelContext& context) {
+  return kernels::softmax_cross_entropy(
+      stream_of(context), class_shape(context.input_type(0), context.input_type(1)),
+      op.label_smoothing, context.input(0), context.input(1), context.output(0), context.output(1));
+}
+
+cudaError_t softmax_cross_entropy_backward(const ops::SoftmaxCrossEntropyBackward& op,
+                                           const KernelContext& context) {
+  return kernels::softmax_cross_entropy_backward(
+      stream_of(context), class_shape(context.input_type(1), context.input_type(2)),
+      op.label_smoothing, context.input(0), context.input(1), context.input(2), context.output(0));
+}
+
+cudaError_t one_hot(const ops::OneHot& op, const KernelContext& context) {
+  return kernels::one_hot(stream_of(context), op.dtype, context.input<std::int32_t>(0),
+                          context.output(0), context.input_shape(0)[0], op.classes);
+}
+
+// ---- One prediction against one target ----
+
+kernels::SampleShape sample_shape(const ValueType& predictions) {
+  return {predictions.dtype, predictions.shape[0], predictions.shape.drop_front().numel(),
+          predictions.shape.rank() > 1 ? predictions.shape.c() : 1};
+}
+
+template <class DerivedOp>
+kernels::PointwiseFunction function_of(const DerivedOp& op) {
+  using Kind = ops::PointwiseLoss::Kind;
+  using kernels::PointwiseKind;
+  const auto kind = [&] {
+    switch (op.kind) {
+      case Kind::squared:
+        return PointwiseKind::squared;
+      case Kind::absolute:
+        return PointwiseKind::absolute;
+      case Kind::huber:
+        return PointwiseKind::huber;
+      case Kind::sigmoid_cross_entropy:
+        return PointwiseKind::sigmoid_cross_entropy;
+      case Kind::binary_cross_entropy:
+        return PointwiseKind::binary_cross_entropy;
+      case Kind::cross_entropy:
+        return PointwiseKind::cross_entropy;
+    }
+    return PointwiseKind::squared;
+  };
+  return {kind(), static_cast<float>(op.delta), op.label_smoothing};
+}
+
+cudaError_t pointwise_loss(const ops::PointwiseLoss& op, const KernelContext& context) {
+  return kernels::pointwise_loss(stream_of(context), sample_shape(context.input_type(0)),
+                                 function_of(op), context.input(0), context.input(1),
+                                 context.output(0), context.workspace());
+}
+
+cudaError_t pointwise_loss_backward(const ops::PointwiseLossBackward& op,
+                                    const KernelContext& context) {
+  return kernels::pointwise_loss_backward(stream_of(context), sample_shape(context.input_type(1)),
+                                          function_of(op), context.input(0), context.input(1),
+                                          context.input(2), context.output(0));
+}
+
+// ---- Metrics ----
+
+/// As many partial sums as a loss of these predictions needs.
+template <class DerivedOp>
+std::int64_t sum_bytes(const DerivedOp&, const LowerRequest& request) {
+  return kernels::pointwise_loss_workspace_bytes(sample_shape(request.inputs[0]));
+}
+
+cudaError_t accuracy(const ops::Accuracy& op, const KernelContext& context) {
+  const auto shape = class_shape(context.input_type(0), context.input_type(1));
+  if (!op.binary && shape.classes > 1) {
+    return kernels::accuracy_of_classes(stream_of(context), shape, context.input(0),
+                                        context.input(1), context.output(0));
+  }
+  return kernels::accuracy_of_answers(stream_of(context), shape, static_cast<float>(op.threshold),
+                                      context.input(0), context.input(1), context.output(0),
+                                      context.workspace());
+}
+
+}  // namespace
+
+void bind_loss(KernelTable& table) {
+  table.add<ops::SoftmaxCrossEntropy>(
+      "cuda", bind<ops::SoftmaxCrossEntropy>(softmax_cross_entropy, {{{1, 0}}}));
+  table.add<ops::SoftmaxCrossEntropyBackward>(
+      "cuda", bind<ops::SoftmaxCrossEntropyBackward>(softmax_cross_entropy_backward, {{{0, 1}}}));
+  table.add<ops::PointwiseLoss>(
+      "cuda", bind<ops::PointwiseLoss>(pointwise_loss, {{}, sum_bytes<ops::PointwiseLoss>}));
+  table.add<ops::PointwiseLossBackward>(
+      "cuda", bind<ops::PointwiseLossBackward>(pointwise_loss_backward, {{{0, 1}, {0, 2}}}));
+  table.add<ops::OneHot>("cuda", bind<ops::OneHot>(one_hot));
+  table.add<ops::Accuracy>("cuda", bind<ops::Accuracy>(accuracy, {{}, sum_bytes<ops::Accuracy>}));
+}
+
+}  // namespace fovea::cuda
