@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cuda/check.h"
+#include "cuda/table.h"
 #include "fovea/kernel.h"
 #include "fovea/ops/activation.h"
 #include "kernels/activation.h"
@@ -16,6 +17,10 @@ namespace fovea::cuda {
 
 /// One line per op of a family, our own kernels under the candidate name "cuda".
 void bind_activation(KernelTable& table);
+
+/// Libraries, under their own names. They decline where they were not found.
+void bind_cudnn(KernelTable& table, const TableOptions& options);
+void bind_cublaslt(KernelTable& table, const TableOptions& options);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

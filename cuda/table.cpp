@@ -5,7 +5,15 @@
 
 namespace fovea::cuda {
 
-void fill_table(KernelTable& table) { bind_activation(table); }
+void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options) {
+#ifdef FOVEA_HAS_CUDNN
+  bind_cudnn(table, options);
+#endif
+#ifdef FOVEA_HAS_CUBLASLT
+  bind_cublaslt(table, options);
+#endif
+  bind_activation(table);
+}
 
 std::string declines_by_type(const LowerRequest& request) {
   for (const auto& types : {request.inputs, request.outputs}) {
