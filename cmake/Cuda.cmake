@@ -38,6 +38,36 @@ if(FOVEA_CUDA)
   endif()
 endif()
 
+# NVIDIA's libraries are opened at run time; to use one, the build needs its headers.
+if(FOVEA_HAS_CUDA)
+  find_path(CUDNN_INCLUDE_DIR cudnn_backend.h
+    HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV FOVEA_CUDNN
+    PATH_SUFFIXES include ../include nvidia/cudnn/include)
+  find_path(CUBLASLT_INCLUDE_DIR cublasLt.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  foreach(library CUDNN CUBLASLT)
+    if(${library}_INCLUDE_DIR)
+      set(FOVEA_HAS_${library} ON)
+    else()
+      set(FOVEA_HAS_${library} OFF)
+      message(NOTICE "${library} will not be used: its headers were not found. Install them, or set "
+                     "${library}_INCLUDE_DIR, and configure again.")
+    endif()
+  endforeach()
+endif()
+
+# Adds to a target what cuda/ has on those of NVIDIA's libraries whose headers were found.
+function(fovea_use_cuda_libraries target)
+  foreach(library cudnn cublaslt)
+    string(TOUPPER ${library} name)
+    if(FOVEA_HAS_${name})
+      file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/${library}/*.cpp)
+      target_sources(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cuda/bind_${library}.cpp ${sources})
+      target_compile_definitions(${target} PRIVATE FOVEA_HAS_${name}=1)
+      target_include_directories(${target} SYSTEM PRIVATE ${${name}_INCLUDE_DIR})
+    endif()
+  endforeach()
+endfunction()
+
 # Sets `result` to what CUDA_ARCHITECTURES should be.
 function(fovea_cuda_architectures result)
   set(architectures ${FOVEA_CUDA_ARCHITECTURES})

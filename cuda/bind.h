@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cuda/check.h"
+#include "cuda/table.h"
 #include "fovea/kernel.h"
 #include "fovea/ops/activation.h"
 #include "kernels/activation.h"
@@ -22,6 +23,10 @@ void bind_cast(KernelTable& table);
 void bind_pool(KernelTable& table);
 void bind_basic(KernelTable& table);
 void bind_loss(KernelTable& table);
+
+/// Libraries, under their own names. They decline where they were not found.
+void bind_cudnn(KernelTable& table, const TableOptions& options);
+void bind_cublaslt(KernelTable& table, const TableOptions& options);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

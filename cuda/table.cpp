@@ -13,6 +13,14 @@ void fill_table(KernelTable& table) {
   bind_pool(table);
   bind_basic(table);
   bind_loss(table);
+void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options) {
+#ifdef FOVEA_HAS_CUDNN
+  bind_cudnn(table, options);
+#endif
+#ifdef FOVEA_HAS_CUBLASLT
+  bind_cublaslt(table, options);
+#endif
+  bind_activation(table);
 }
 
 std::string declines_by_type(const LowerRequest& request) {

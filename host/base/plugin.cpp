@@ -19,7 +19,9 @@ std::string own_folder() {
   return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
 }
 
-bool disabled(const std::string& name) {
+}  // namespace
+
+bool plugin_disabled(const std::string& name) {
   const char* list = std::getenv("FOVEA_DISABLE_PLUGINS");
   if (list == nullptr) return false;
   std::istringstream names(list);
@@ -29,10 +31,8 @@ bool disabled(const std::string& name) {
   return false;
 }
 
-}  // namespace
-
 Plugin open_plugin(const std::string& name, const char* symbol) {
-  if (disabled(name)) return {nullptr, "turned off by FOVEA_DISABLE_PLUGINS"};
+  if (plugin_disabled(name)) return {nullptr, "turned off by FOVEA_DISABLE_PLUGINS"};
   const std::string path = own_folder() + "libfovea_" + name + ".so";
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return {nullptr, dlerror()};

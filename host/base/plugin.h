@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "fovea/export.h"
+
 namespace fovea {
 
 struct Plugin {
@@ -10,8 +12,11 @@ struct Plugin {
   std::string problem;     ///< why it is not used
 };
 
+/// Whether FOVEA_DISABLE_PLUGINS=name,name turns off the part of that name.
+FOVEA_INTERNAL bool plugin_disabled(const std::string& name);
+
 /// Opens libfovea_<name>.so from the folder of libfovea.so and looks up `symbol`. Plug-ins stay
-/// loaded. FOVEA_DISABLE_PLUGINS=name,name turns some off.
+/// loaded.
 Plugin open_plugin(const std::string& name, const char* symbol);
 
 }  // namespace fovea

@@ -1,0 +1,119 @@
+// Convolutions on cuDNN.
+#include <algorithm>
+
+#include "cuda/bind.h"
+#include "cuda/cudnn/plan.h"
+#include "fovea/ops/conv.h"
+
+namespace fovea::cuda {
+namespace {
+
+using Pass = cudnn::Convolution::Pass;
+using cudnn::TensorId;
+
+/// Runs a plan; knows which tensor each input and the output is.
+class CudnnKernel final : public Kernel {
+ public:
+  CudnnKernel(std::unique_ptr<cudnn::Plan> plan, std::vector<TensorId> inputs, TensorId output)
+      : plan_(std::move(plan)), ids_(inputs.begin(), inputs.end()), pointers_(inputs.size() + 1) {
+    ids_.push_back(output);
+  }
+
+  void run(const KernelContext& context) override {
+    for (std::size_t i = 0; i + 1 < pointers_.size(); ++i) {
+      pointers_[i] = context.mutable_input<void>(i);
+    }
+    pointers_.back() = context.output(0);
+    plan_->execute(ids_, pointers_, context.workspace(), stream_of(context));
+  }
+
+ private:
+  std::unique_ptr<cudnn::Plan> plan_;
+  std::vector<std::int64_t> ids_;
+  std::vector<void*> pointers_;
+};
+
+/// What a table knows of cuDNN.
+struct Cudnn {
+  std::shared_ptr<cudnn::Target> target;  // null: declines
+  std::string problem;
+  cudnn::EngineRules rules;
+
+  LowerResult lower(const cudnn::Convolution& convolution, const LowerRequest& request,
+                    std::vector<TensorId> inputs, TensorId output) const {
+    if (target == nullptr) return Decline{problem};
+    const auto has_type = [&](const ValueType& type) { return type.dtype == convolution.dtype; };
+    if (!std::all_of(request.inputs.begin(), request.inputs.end(), has_type)) {
+      return Decline{"the inputs have several types"};
+    }
+    for (const Shape* shape : {&convolution.x, &convolution.w, &convolution.y}) {
+      if (shape->numel() == 0) return Decline{"an empty tensor"};
+    }
+    std::string reason;
+    std::unique_ptr<cudnn::Plan> plan = cudnn::choose_plan(target, convolution, rules, reason);
+    if (plan == nullptr) return Decline{std::move(reason)};
+    Lowering lowering;
+    lowering.workspace_bytes = plan->workspace_bytes();
+    lowering.kernel = std::make_unique<CudnnKernel>(std::move(plan), std::move(inputs), output);
+    return lowering;
+  }
+};
+
+cudnn::Convolution describe(Pass pass, const ops::ConvAttributes& attributes, const ValueType& x,
+                            const Shape& w, const Shape& y) {
+  cudnn::Convolution convolution;
+  convolution.pass = pass;
+  convolution.dtype = x.dtype;
+  convolution.x = x.shape;
+  convolution.w = w;
+  convolution.y = y;
+  convolution.window = attributes.geometry({x.shape.h(), x.shape.w()}, {w[1], w[2]});
+  return convolution;
+}
+
+}  // namespace
+
+void bind_cudnn(KernelTable& table, const TableOptions& options) {
+  Cudnn library{nullptr,
+                "no libraries are used on this device",
+                {options.allow_tf32, options.workspace_limit_bytes}};
+  if (options.libraries != nullptr) {
+    library.target = options.libraries->cudnn;
+    library.problem = options.libraries->cudnn_problem;
+  }
+  using namespace cudnn;  // the tensors' names
+  table.add<ops::Conv2d>("cudnn", [library](const ops::Conv2d& op, const LowerRequest& r) {
+    return library.lower(
+        describe(Pass::forward, op, r.inputs[0], r.inputs[1].shape, r.outputs[0].shape), r,
+        {kX, kW}, kY);
+  });
+  table.add<ops::Conv2dBackwardData>(
+      "cudnn", [library](const ops::Conv2dBackwardData& op, const LowerRequest& r) {
+        return library.lower(
+            describe(Pass::backward_data, op, r.outputs[0], r.inputs[1].shape, r.inputs[0].shape),
+            r, {kY, kW}, kX);
+      });
+  table.add<ops::Conv2dBackwardFilter>(
+      "cudnn", [library](const ops::Conv2dBackwardFilter& op, const LowerRequest& r) {
+        return library.lower(
+            describe(Pass::backward_filter, op, r.inputs[0], r.outputs[0].shape, r.inputs[1].shape),
+            r, {kX, kY}, kW);
+      });
+  table.add<ops::Conv2dBiasAct>(
+      "cudnn", [library](const ops::Conv2dBiasAct& op, const LowerRequest& r) -> LowerResult {
+        using Kind = Activation::Kind;
+        if (op.activation.kind != Kind::identity && op.activation.kind != Kind::relu) {
+          return Decline{"cuDNN has precompiled engines for relu only"};
+        }
+        cudnn::Convolution convolution =
+            describe(Pass::forward, op, r.inputs[0], r.inputs[1].shape, r.outputs[0].shape);
+        convolution.bias = true;
+        convolution.relu = op.activation.kind == Kind::relu;
+        convolution.residual = op.residual;
+        std::vector<TensorId> inputs = {kX, kW, kBias};
+        if (op.residual) inputs.push_back(kResidual);
+        return library.lower(convolution, r, std::move(inputs), kY);
+      });
+}
+
+}  // namespace fovea::cuda

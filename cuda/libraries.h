@@ -1,0 +1,31 @@
+// NVIDIA's libraries, where they were found at run time.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cuda/device_properties.h"
+
+namespace fovea::cuda {
+
+namespace cudnn {
+class Target;
+}
+namespace cublaslt {
+class Handle;
+}
+
+/// What one device has of them. Kernels share ownership of what they use.
+struct Libraries {
+  std::shared_ptr<cudnn::Target> cudnn;  ///< null: not used
+  std::string cudnn_problem;             ///< why not
+  std::shared_ptr<const cublaslt::Handle> cublaslt;
+  std::string cublaslt_problem;
+};
+
+/// Opens what there is for the calling thread's current device, or, for cuDNN, the device that
+/// `device` describes. Never throws for what is missing. FOVEA_DISABLE_PLUGINS=cudnn,cublaslt turns
+/// them off.
+Libraries open_libraries(const DeviceProperties& device);
+
+}  // namespace fovea::cuda

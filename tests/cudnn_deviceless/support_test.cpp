@@ -1,0 +1,99 @@
+// Every convolution that the library can ask of cuDNN is asked, for every architecture and type:
+// either a plan is built, or our own candidates are known to take over.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <map>
+#include <regex>
+
+#include "tests/cudnn_deviceless/deviceless.h"
+
+namespace fovea::test {
+namespace {
+
+/// Where our own candidates take over, and the only places.
+struct Exception {
+  const char* question;  ///< a regular expression for all of its name
+  const char* math;      ///< likewise
+  int newest_sm;         ///< up to this architecture
+  const char* reason;    ///< part of what the candidate says
+};
+constexpr Exception kExceptions[] = {
+    {"conv2d_bias_act_.*_(leaky_relu|elu|sigmoid|tanh|gelu|silu)", ".*", 999,
+     "cuDNN has precompiled engines for relu only"},
+    {".*", "bf16", 75, "cuDNN offers no engine"},
+};
+
+const Exception* find_exception(const DescribedGpu& gpu, const Math& math,
+                                const Question& question) {
+  for (const Exception& exception : kExceptions) {
+    if (gpu.sm <= exception.newest_sm && std::regex_match(math.name, std::regex(exception.math)) &&
+        std::regex_match(question.name, std::regex(exception.question))) {
+      return &exception;
+    }
+  }
+  return nullptr;
+}
+
+/// How many questions got a plan, per op and math and architecture.
+class Table {
+ public:
+  void count(const std::string& row, int sm, bool supported) {
+    auto& [yes, all] = rows_[row][sm];
+    yes += supported ? 1 : 0;
+    ++all;
+  }
+  void print() const {
+    std::printf("%-35s", "plans built / asked for");
+    for (const DescribedGpu& gpu : described_gpus()) std::printf("   sm_%-4d", gpu.sm);
+    for (const auto& [row, counts] : rows_) {
+      std::printf("\n%-35s", row.c_str());
+      for (const auto& [sm, count] : counts) {
+        const std::string text = std::to_string(count.first) + "/" + std::to_string(count.second);
+        std::printf("   %-7s", text.c_str());
+      }
+    }
+    std::printf("\nWhat is not built is our own candidates' work.\n");
+  }
+
+ private:
+  std::map<std::string, std::map<int, std::pair<int, int>>> rows_;
+};
+
+void ask_all(const std::vector<Question>& questions) {
+  Table table;
+  for (const DescribedGpu& gpu : described_gpus()) {
+    for (const Math& math : all_math()) {
+      for (const Question& question : questions) {
+        SCOPED_TRACE(question.name + " in " + math.name + " on sm_" + std::to_string(gpu.sm));
+        const Answered answered = ask(gpu, math, question);
+        const bool supported = answered.answer == Answer::precompiled;
+        table.count(std::string(question.op->name()) + " " + math.name, gpu.sm, supported);
+        if (const Exception* exception = find_exception(gpu, math, question)) {
+          EXPECT_EQ(answered.answer, Answer::none) << "the list of exceptions is out of date";
+          EXPECT_NE(answered.reason.find(exception->reason), std::string::npos) << answered.reason;
+        } else {
+          EXPECT_TRUE(supported) << answered.reason;
+        }
+      }
+    }
+  }
+  table.print();
+}
+
+TEST(CudnnSupport, OpCases) {
+  const std::vector<Question> questions = op_case_questions();
+  EXPECT_GT(questions.size(), 100u);
+  ask_all(questions);
+}
+
+TEST(CudnnSupport, NetworksAndBenchmark) { ask_all(network_questions()); }
+
+TEST(CudnnSupport, EveryArchitectureIsDescribed) {
+  std::vector<int> described;
+  for (const DescribedGpu& gpu : described_gpus()) described.push_back(gpu.sm);
+  EXPECT_EQ(described, (std::vector<int>{75, 80, 86, 89, 90, 100, 120}));
+}
+
+}  // namespace
+}  // namespace fovea::test
