@@ -27,6 +27,8 @@ void bind_loss(KernelTable& table);
 /// Libraries, under their own names. They decline where they were not found.
 void bind_cudnn(KernelTable& table, const TableOptions& options);
 void bind_cublaslt(KernelTable& table, const TableOptions& options);
+void bind_conv(KernelTable& table);
+void bind_matmul(KernelTable& table);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

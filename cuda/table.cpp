@@ -21,6 +21,8 @@ void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options
   bind_cublaslt(table, options);
 #endif
   bind_activation(table);
+  bind_conv(table);
+  bind_matmul(table);
 }
 
 std::string declines_by_type(const LowerRequest& request) {

@@ -1,0 +1,64 @@
+// Matrix products on CUDA.
+#include "cuda/bind.h"
+#include "fovea/ops/matmul.h"
+#include "kernels/matmul.h"
+
+namespace fovea::cuda {
+namespace {
+
+using kernels::MatmulShape;
+
+MatmulShape shape_of(const ops::MatMul& op, const Shape& a, const Shape& b) {
+  return {.rows = a[op.transpose_a ? 1 : 0],
+          .columns = b[op.transpose_b ? 0 : 1],
+          .inner = a[op.transpose_a ? 0 : 1],
+          .transpose_a = op.transpose_a,
+          .transpose_b = op.transpose_b};
+}
+MatmulShape shape_of(const ops::MatMulBiasAct&, const Shape& x, const Shape& w) {
+  return {.rows = x[0], .columns = w[1], .inner = x[1]};
+}
+
+kernels::Epilogue epilogue_of(const ops::MatMul&, const KernelContext&) { return {}; }
+kernels::Epilogue epilogue_of(const ops::MatMulBiasAct& op, const KernelContext& context) {
+  return {.bias = context.input(2), .function = function_of(op.activation)};
+}
+
+template <class DerivedOp>
+cudaError_t run_simple(const DerivedOp& op, const KernelContext& context) {
+  return kernels::matmul_simple(stream_of(context),
+                                shape_of(op, context.input_shape(0), context.input_shape(1)),
+                                context.input_type(0).dtype, context.input(0), context.input(1),
+                                epilogue_of(op, context), context.output(0), context.workspace());
+}
+
+template <class DerivedOp>
+std::int64_t simple_workspace_bytes(const DerivedOp& op, const LowerRequest& request) {
+  return kernels::matmul_simple_workspace_bytes(
+      shape_of(op, request.inputs[0].shape, request.inputs[1].shape));
+}
+
+template <class DerivedOp>
+std::string simple_declines(const DerivedOp& op, const LowerRequest& request) {
+  std::string by_type = declines_by_type(request);
+  if (!by_type.empty()) return by_type;
+  const char* reason = kernels::matmul_simple_declines(
+      shape_of(op, request.inputs[0].shape, request.inputs[1].shape));
+  return reason != nullptr ? reason : "";
+}
+
+template <class DerivedOp>
+void bind_product(KernelTable& table) {
+  table.add<DerivedOp>(
+      "simple", bind<DerivedOp>(run_simple<DerivedOp>, {.workspace_bytes = simple_workspace_bytes,
+                                                        .declines = simple_declines}));
+}
+
+}  // namespace
+
+void bind_matmul(KernelTable& table) {
+  bind_product<ops::MatMul>(table);
+  bind_product<ops::MatMulBiasAct>(table);
+}
+
+}  // namespace fovea::cuda
