@@ -15,20 +15,21 @@
 
 namespace fovea::cuda {
 
-/// One line per op of a family, our own kernels under the candidate name "cuda".
-void bind_activation(KernelTable& table);
-void bind_loss_scale(KernelTable& table);
-void bind_bias(KernelTable& table);
-void bind_cast(KernelTable& table);
-void bind_pool(KernelTable& table);
-void bind_basic(KernelTable& table);
-void bind_loss(KernelTable& table);
-
 /// Libraries, under their own names. They decline where they were not found.
 void bind_cudnn(KernelTable& table, const TableOptions& options);
 void bind_cublaslt(KernelTable& table, const TableOptions& options);
+
+/// One line per op of a family, our own kernels under the candidate name "cuda" or, where there are
+/// several, under names that say how they work.
 void bind_conv(KernelTable& table);
 void bind_matmul(KernelTable& table);
+void bind_bias(KernelTable& table);
+void bind_pool(KernelTable& table);
+void bind_basic(KernelTable& table);
+void bind_cast(KernelTable& table);
+void bind_activation(KernelTable& table);
+void bind_loss(KernelTable& table);
+void bind_loss_scale(KernelTable& table);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

@@ -53,7 +53,15 @@ class CudaDevice final : public Device {
   explicit CudaDevice(int ordinal) : ordinal_(ordinal), limit_(memory_limit()) {
     const DeviceGuard guard(ordinal_);
     check(cudaGetDeviceProperties(&properties_, ordinal_), "cannot ask for the GPU's properties");
-    fill_table(kernels());
+    const int sm = 10 * properties_.major + properties_.minor;
+    const Libraries libraries = open_libraries({properties_.name, sm});
+    cudnn_ = libraries.cudnn ? "cuDNN" : "no cuDNN (" + libraries.cudnn_problem + ")";
+    cublaslt_ =
+        libraries.cublaslt ? "cuBLASLt" : "no cuBLASLt (" + libraries.cublaslt_problem + ")";
+    TableOptions options;
+    options.libraries = &libraries;
+    options.sm = sm;
+    fill_table(kernels(), options);
     try_a_kernel();
   }
 
@@ -104,12 +112,12 @@ class CudaDevice final : public Device {
     previous_devices.pop_back();
   }
 
-  /// "NVIDIA H200, compute capability 9.0, 139.8 GiB, CUDA 13.0".
+  /// "NVIDIA H200, compute capability 9.0, 139.8 GiB, CUDA 13.0, cuDNN, cuBLASLt".
   std::string detail() const {
     return std::string(properties_.name) + ", compute capability " +
            std::to_string(properties_.major) + "." + std::to_string(properties_.minor) + ", " +
            byte_size_text(static_cast<std::int64_t>(properties_.totalGlobalMem)) + ", CUDA " +
-           version_text(CUDART_VERSION);
+           version_text(CUDART_VERSION) + ", " + cudnn_ + ", " + cublaslt_;
   }
 
  private:
@@ -145,6 +153,7 @@ class CudaDevice final : public Device {
   int ordinal_;
   std::int64_t limit_;
   cudaDeviceProp properties_{};
+  std::string cudnn_, cublaslt_;  ///< what was found
   MemoryMeter meter_;
   std::mutex mutex_;
   std::map<void*, std::int64_t> sizes_;

@@ -5,14 +5,6 @@
 
 namespace fovea::cuda {
 
-void fill_table(KernelTable& table) {
-  bind_activation(table);
-  bind_loss_scale(table);
-  bind_bias(table);
-  bind_cast(table);
-  bind_pool(table);
-  bind_basic(table);
-  bind_loss(table);
 void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options) {
 #ifdef FOVEA_HAS_CUDNN
   bind_cudnn(table, options);
@@ -20,9 +12,15 @@ void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options
 #ifdef FOVEA_HAS_CUBLASLT
   bind_cublaslt(table, options);
 #endif
-  bind_activation(table);
   bind_conv(table);
   bind_matmul(table);
+  bind_bias(table);
+  bind_pool(table);
+  bind_basic(table);
+  bind_cast(table);
+  bind_activation(table);
+  bind_loss(table);
+  bind_loss_scale(table);
 }
 
 std::string declines_by_type(const LowerRequest& request) {
