@@ -90,14 +90,14 @@ cudaError_t avg_pool_forward(cudaStream_t stream, DType dtype, const PoolShape& 
   return with_floating_type(dtype, [&](auto type) {
     using T = typename decltype(type)::Type;
     return with_pool_sizes<T>(shape, [&](auto count, auto side) {
-      constexpr int kCount = count;
+      constexpr int kCount = count, kSide = side;
       const std::int64_t x_size = shape.input_h * shape.input_w * shape.channels;
       const std::int64_t y_size = shape.output_h * shape.output_w * shape.channels;
       return for_pool_threads(shape, shape.output_h, shape.output_w, shape.channels / kCount,
                               [&](std::int64_t first, const PoolPlaces& places, unsigned threads) {
                                 return launch("avg_pool_forward_kernel", stream,
                                               {blocks_for(threads, kPoolThreads), kPoolThreads},
-                                              avg_pool_forward_kernel<kCount, side, T>,
+                                              avg_pool_forward_kernel<kCount, kSide, T>,
                                               static_cast<const T*>(x) + first * x_size,
                                               static_cast<T*>(y) + first * y_size,
                                               PoolWindow(shape), places, threads);

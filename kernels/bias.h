@@ -1,5 +1,5 @@
 // Biases: one number per column, added to every row. x, y and b are f32, f16 or bf16, aligned to 16
-// bytes; there are fewer than 2^21 columns.
+// bytes; there are fewer than 2^20 columns.
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -5,7 +5,7 @@
 // thread sums its rows in f32, then the lanes of a warp with the same columns are combined by
 // shuffles, and the warps in shared memory: an order that sizes alone decide.
 // Bytes moved: rows columns sizeof(X) + groups columns sizeof(Y).
-// Preconditions: x and y are aligned to 16 bytes and distinct; columns < 2^21.
+// Preconditions: x and y are aligned to 16 bytes and distinct; columns < 2^20.
 #pragma once
 
 #include "kernels/columns.cuh"

@@ -37,12 +37,12 @@ cudaError_t avg_pool_forward(cudaStream_t stream, DType dtype, const PoolShape& 
 cudaError_t avg_pool_backward(cudaStream_t stream, DType dtype, const PoolShape& shape,
                               const void* dy, void* dx);
 
-/// y[n, c] = the mean of x[n, p, c] over the pixels p. Fewer than 2^21 channels.
+/// y[n, c] = the mean of x[n, p, c] over the pixels p. Fewer than 2^20 channels.
 cudaError_t global_avg_pool_forward(cudaStream_t stream, DType dtype, const void* x, void* y,
                                     std::int64_t images, std::int64_t pixels,
                                     std::int64_t channels);
 
-/// dx[n, p, c] = dy[n, c] / pixels. Fewer than 2^21 channels.
+/// dx[n, p, c] = dy[n, c] / pixels. Fewer than 2^20 channels and 2^21 pixels.
 cudaError_t global_avg_pool_backward(cudaStream_t stream, DType dtype, const void* dy, void* dx,
                                      std::int64_t images, std::int64_t pixels,
                                      std::int64_t channels);

@@ -145,8 +145,8 @@ inline bool fits_pool_kernels(const PoolShape& s) {
   };
   return small(s.input_h, s.input_w, s.output_h, s.output_w, s.channels, s.kernel_h, s.kernel_w,
                s.stride_h, s.stride_w, s.pad_top, s.pad_left) &&
-         s.input_h * s.input_w < kLimit && s.output_h * s.output_w < kLimit &&
-         s.input_h * s.input_w * s.channels < kLimit &&
+         s.kernel_h * s.kernel_w < kLimit && s.input_h * s.input_w < kLimit &&
+         s.output_h * s.output_w < kLimit && s.input_h * s.input_w * s.channels < kLimit &&
          s.output_h * s.output_w * s.channels < kLimit;
 }
 

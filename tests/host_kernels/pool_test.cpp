@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "fovea/ops/pool.h"
+#include "kernels/pool_window.cuh"
 #include "tests/host_kernels/run_candidate.h"
 
 namespace fovea::test {
@@ -46,6 +47,51 @@ TEST(MaxPool, MinusInfinityIsANumberLikeOthers) {
   EXPECT_EQ(results[1].item(0), 0) << "the first of equal cells";
   EXPECT_EQ(results[0].item(1), -5);
   EXPECT_EQ(results[1].item(1), 3);
+}
+
+/// Batches with more threads than 31 bits can count go in several launches.
+TEST(Pool, LargeBatchesAreSplit) {
+  kernels::PoolShape shape;
+  shape.images = 5;
+  shape.channels = 1;
+  shape.input_h = shape.output_h = 1 << 14;
+  shape.input_w = shape.output_w = 1 << 15;
+  shape.kernel_h = shape.kernel_w = shape.stride_h = shape.stride_w = 1;
+  std::vector<std::pair<std::int64_t, unsigned>> launches;
+  const auto record = [&](std::int64_t first, const kernels::PoolPlaces&, unsigned threads) {
+    launches.emplace_back(first, threads);
+    return cudaSuccess;
+  };
+  const auto run = [&] {
+    return kernels::for_pool_threads(shape, shape.output_h, shape.output_w, 1, record);
+  };
+  EXPECT_EQ(run(), cudaSuccess);
+  const std::vector<std::pair<std::int64_t, unsigned>> expected = {{0, 3u << 29}, {3, 2u << 29}};
+  EXPECT_EQ(launches, expected);
+  shape.channels = 2;
+  EXPECT_EQ(run(), cudaErrorInvalidValue) << "one picture alone is too large";
+}
+
+template <class DerivedOp>
+Shape output_of(const DerivedOp& op, const std::vector<Tensor>& inputs) {
+  return run_candidate(op, inputs, "cuda")[0].shape();
+}
+
+TEST(Pool, EmptyBatches) {
+  const Tensor x({0, 4, 4, 3}, DType::f32), dy({0, 2, 2, 3}, DType::f32);
+  const Tensor mean({0, 3}, DType::f32);
+  EXPECT_EQ(output_of(ops::MaxPool2d{}, {x}), dy.shape());
+  EXPECT_EQ(output_of(ops::AvgPool2d{}, {x}), dy.shape());
+  EXPECT_EQ(output_of(ops::GlobalAvgPool{}, {x}), mean.shape());
+  ops::MaxPool2dBackward max_backward;
+  max_backward.input_size = 4;
+  EXPECT_EQ(output_of(max_backward, {dy, Tensor(dy.shape(), DType::u8)}), x.shape());
+  ops::AvgPool2dBackward avg_backward;
+  avg_backward.input_size = 4;
+  EXPECT_EQ(output_of(avg_backward, {dy}), x.shape());
+  ops::GlobalAvgPoolBackward global_backward;
+  global_backward.input_size = 4;
+  EXPECT_EQ(output_of(global_backward, {mean}), x.shape());
 }
 
 }  // namespace
