@@ -15,7 +15,9 @@ namespace fovea::kernels {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kMostBlocks = 2048;
+constexpr std::int64_t kVectorsPerThread = 4;
+constexpr std::int64_t kRowsPerThread = 8;
+constexpr std::int64_t kMostBlocks = 1 << 14;
 constexpr int kFewFactors = 8;     // for pictures: a small argument is launched sooner
 constexpr int kMostFactors = 496;  // 3,968 bytes
 
@@ -38,7 +40,7 @@ template <class X, class Y, int kSize>
 __global__ void rescale_kernel(std::int64_t count, const X* x, Y* y, unsigned channels,
                                FactorTable<kSize> table) {
   constexpr int kCount = kElementwiseVector<Y, X>;
-  const unsigned thread = blockIdx.x * kThreads + threadIdx.x;
+  const unsigned thread = blockIdx.x * kThreads + threadIdx.x;  // below 2^23: few enough blocks
   const std::int64_t stride = std::int64_t{gridDim.x} * kThreads * kCount;
   Factor factors[kCount];
   unsigned channel = thread * kCount % channels;
@@ -89,11 +91,12 @@ FactorTable<kSize> table_of(std::span<const double> scale, std::span<const doubl
 template <int kSize, class X, class Y>
 cudaError_t rescale_all(cudaStream_t stream, std::int64_t count, const X* x, Y* y,
                         std::span<const double> scale, std::span<const double> offset) {
-  constexpr int kPerBlock = kThreads * kElementwiseVector<Y, X>;
+  constexpr unsigned kPerBlock = kThreads * kElementwiseVector<Y, X>;
   const auto channels = static_cast<unsigned>(scale.size());
   // So many blocks cover a multiple of the channels.
-  const unsigned period = channels / std::gcd(channels, unsigned{kPerBlock});
-  const auto wanted = std::min<std::int64_t>((count + kPerBlock - 1) / kPerBlock, kMostBlocks);
+  const unsigned period = channels / std::gcd(channels, kPerBlock);
+  constexpr std::int64_t kEnough = kVectorsPerThread * kPerBlock;
+  const std::int64_t wanted = std::min((count + kEnough - 1) / kEnough, kMostBlocks);
   const unsigned blocks = blocks_for(wanted, period) * period;
   return launch("rescale_kernel", stream, {blocks, kThreads}, rescale_kernel<X, Y, kSize>, count, x,
                 y, channels, table_of<kSize>(scale, offset));
@@ -105,7 +108,8 @@ cudaError_t rescale_columns(cudaStream_t stream, std::int64_t rows, const X* x, 
   const auto channels = static_cast<std::int64_t>(scale.size());
   for (std::size_t first = 0; first < scale.size(); first += kMostFactors) {
     const std::size_t width = std::min<std::size_t>(kMostFactors, scale.size() - first);
-    const auto row_blocks = static_cast<unsigned>(std::min<std::int64_t>(rows, kMostBlocks));
+    const std::int64_t wanted = (rows + kRowsPerThread - 1) / kRowsPerThread;
+    const auto row_blocks = static_cast<unsigned>(std::min(wanted, kMostBlocks));
     const cudaError_t status =
         launch("rescale_columns_kernel", stream,
                {dim3(blocks_for(kMostFactors, kThreads), row_blocks), kThreads},
