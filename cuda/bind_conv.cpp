@@ -55,14 +55,14 @@ ConvShape shape_of(const ops::Conv2dBackwardFilterBias& op, std::span<const Valu
 }
 
 /// One pass as one of the ways computes it: the op's geometry is worked out once, when it is
-/// lowered. `Run` is called as run(op, shape, context), `Declines` as declines(shape, dtype).
+/// lowered. `Run` is called as run(op, shape, context), `Declines` as declines(shape).
 template <class DerivedOp, class Run, class Declines, class WorkspaceBytes>
 auto bind_pass(Run run, Declines declines, WorkspaceBytes workspace_bytes) {
   return [=](const DerivedOp& op, const LowerRequest& request) -> LowerResult {
     std::string by_type = declines_by_type(request);
     if (!by_type.empty()) return Decline{std::move(by_type)};
     const ConvShape shape = shape_of(op, request.inputs, request.outputs);
-    if (const char* reason = declines(shape, request.inputs[0].dtype)) return Decline{reason};
+    if (const char* reason = declines(shape)) return Decline{reason};
     Lowering lowering;
     lowering.kernel = make_kernel([op, shape, run](const KernelContext& context) {
       check(run(op, shape, context), DerivedOp::kName);
@@ -84,74 +84,116 @@ kernels::Epilogue epilogue_of(const ops::Conv2dBiasAct& op, const KernelContext&
 
 std::int64_t no_workspace(const ConvShape&) { return 0; }
 
-const char* direct_declines(const ConvShape& shape, DType) {
-  return kernels::conv_direct_declines(shape);
+const char* direct_declines(const ConvShape& shape) { return kernels::conv_direct_declines(shape); }
+
+template <kernels::ConvPass kPass>
+const char* gemm_declines(const ConvShape& shape) {
+  return kernels::conv_implicit_gemm_declines(shape, kPass);
 }
 
-// direct
+/// Products of f32 are not rounded to tf32: no op asks for it.
+constexpr bool kAllowTf32 = false;
 
-template <class DerivedOp>
-cudaError_t forward_direct(const DerivedOp& op, const ConvShape& shape,
-                           const KernelContext& context) {
-  return kernels::conv_forward_direct(stream_of(context), shape, context.input_type(0).dtype,
-                                      context.input(0), context.input(1), epilogue_of(op, context),
-                                      context.output(0));
+/// The launchers of the three passes, by one way.
+struct Direct {
+  static constexpr const char* kName = "direct";
+  template <kernels::ConvPass kPass>
+  static constexpr auto kDeclines = direct_declines;
+  static constexpr auto kFilterBytes = kernels::conv_backward_filter_direct_workspace_bytes;
+
+  static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
+                             const kernels::Epilogue& epilogue) {
+    return kernels::conv_forward_direct(stream_of(context), shape, context.input_type(0).dtype,
+                                        context.input(0), context.input(1), epilogue,
+                                        context.output(0));
+  }
+  static cudaError_t backward_data(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_data_direct(stream_of(context), shape,
+                                              context.input_type(0).dtype, context.input(0),
+                                              context.input(1), context.output(0));
+  }
+  static cudaError_t backward_filter(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_filter_direct(
+        stream_of(context), shape, context.input_type(0).dtype, context.input(0), context.input(1),
+        context.output(0), context.workspace());
+  }
+};
+
+struct ImplicitGemm {
+  static constexpr const char* kName = "implicit_gemm";
+  template <kernels::ConvPass kPass>
+  static constexpr auto kDeclines = gemm_declines<kPass>;
+  static constexpr auto kFilterBytes = kernels::conv_backward_filter_implicit_gemm_workspace_bytes;
+
+  static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
+                             const kernels::Epilogue& epilogue) {
+    return kernels::conv_forward_implicit_gemm(
+        stream_of(context), shape, context.input_type(0).dtype, kAllowTf32, context.input(0),
+        context.input(1), epilogue, context.output(0));
+  }
+  static cudaError_t backward_data(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_data_implicit_gemm(
+        stream_of(context), shape, context.input_type(0).dtype, kAllowTf32, context.input(0),
+        context.input(1), context.output(0));
+  }
+  static cudaError_t backward_filter(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_filter_implicit_gemm(
+        stream_of(context), shape, context.input_type(0).dtype, kAllowTf32, context.input(0),
+        context.input(1), context.output(0), context.workspace());
+  }
+};
+
+/// dW, then db; one after the other, they share the workspace.
+template <class Way>
+cudaError_t backward_filter_bias(const ConvShape& shape, const KernelContext& context) {
+  const cudaError_t status = Way::backward_filter(shape, context);
+  if (status != cudaSuccess) return status;
+  return kernels::conv_backward_bias(stream_of(context), shape, context.input_type(1).dtype,
+                                     context.input(1), context.output(1), context.workspace());
 }
 
-cudaError_t backward_data_direct(const ops::Conv2dBackwardData&, const ConvShape& shape,
-                                 const KernelContext& context) {
-  return kernels::conv_backward_data_direct(stream_of(context), shape, context.input_type(0).dtype,
-                                            context.input(0), context.input(1), context.output(0));
-}
-
-template <class DerivedOp>
-cudaError_t backward_filter_direct(const DerivedOp&, const ConvShape& shape,
-                                   const KernelContext& context) {
-  return kernels::conv_backward_filter_direct(
-      stream_of(context), shape, context.input_type(0).dtype, context.input(0), context.input(1),
-      context.output(0), context.workspace());
-}
-
-/// dW by `run`, then db; one after the other, they share the workspace.
-template <class Run>
-auto with_bias(Run run) {
-  return [run](const ops::Conv2dBackwardFilterBias& op, const ConvShape& shape,
-               const KernelContext& context) {
-    const cudaError_t status = run(op, shape, context);
-    if (status != cudaSuccess) return status;
-    return kernels::conv_backward_bias(stream_of(context), shape, context.input_type(1).dtype,
-                                       context.input(1), context.output(1), context.workspace());
+template <class Way>
+void bind_way(KernelTable& table) {
+  using kernels::ConvPass;
+  const auto forward = [](const auto& op, const ConvShape& shape, const KernelContext& context) {
+    return Way::forward(shape, context, epilogue_of(op, context));
   };
-}
-
-template <class WorkspaceBytes>
-auto with_bias_bytes(WorkspaceBytes filter_bytes) {
-  return [filter_bytes](const ConvShape& shape) {
-    return std::max(filter_bytes(shape), kernels::conv_backward_bias_workspace_bytes(shape));
+  const auto backward_data = [](const auto&, const ConvShape& shape, const KernelContext& context) {
+    return Way::backward_data(shape, context);
   };
-}
-
-void bind_direct(KernelTable& table) {
-  using Filter = ops::Conv2dBackwardFilter;
-  using FilterBias = ops::Conv2dBackwardFilterBias;
-  const auto filter_bytes = kernels::conv_backward_filter_direct_workspace_bytes;
-  table.add<ops::Conv2d>(
-      "direct", bind_pass<ops::Conv2d>(forward_direct<ops::Conv2d>, direct_declines, no_workspace));
+  const auto backward_filter = [](const auto&, const ConvShape& shape,
+                                  const KernelContext& context) {
+    return Way::backward_filter(shape, context);
+  };
+  const auto with_bias = [](const auto&, const ConvShape& shape, const KernelContext& context) {
+    return backward_filter_bias<Way>(shape, context);
+  };
+  const auto with_bias_bytes = [](const ConvShape& shape) {
+    return std::max(Way::kFilterBytes(shape), kernels::conv_backward_bias_workspace_bytes(shape));
+  };
+  constexpr auto kForwardDeclines = Way::template kDeclines<ConvPass::forward>;
+  constexpr auto kFilterDeclines = Way::template kDeclines<ConvPass::backward_filter>;
+  table.add<ops::Conv2d>(Way::kName,
+                         bind_pass<ops::Conv2d>(forward, kForwardDeclines, no_workspace));
   table.add<ops::Conv2dBiasAct>(
-      "direct", bind_pass<ops::Conv2dBiasAct>(forward_direct<ops::Conv2dBiasAct>, direct_declines,
-                                              no_workspace));
+      Way::kName, bind_pass<ops::Conv2dBiasAct>(forward, kForwardDeclines, no_workspace));
   table.add<ops::Conv2dBackwardData>(
-      "direct",
-      bind_pass<ops::Conv2dBackwardData>(backward_data_direct, direct_declines, no_workspace));
-  table.add<Filter>(
-      "direct", bind_pass<Filter>(backward_filter_direct<Filter>, direct_declines, filter_bytes));
-  table.add<FilterBias>("direct",
-                        bind_pass<FilterBias>(with_bias(backward_filter_direct<FilterBias>),
-                                              direct_declines, with_bias_bytes(filter_bytes)));
+      Way::kName,
+      bind_pass<ops::Conv2dBackwardData>(
+          backward_data, Way::template kDeclines<ConvPass::backward_data>, no_workspace));
+  table.add<ops::Conv2dBackwardFilter>(
+      Way::kName,
+      bind_pass<ops::Conv2dBackwardFilter>(backward_filter, kFilterDeclines, +Way::kFilterBytes));
+  table.add<ops::Conv2dBackwardFilterBias>(
+      Way::kName,
+      bind_pass<ops::Conv2dBackwardFilterBias>(with_bias, kFilterDeclines, with_bias_bytes));
 }
 
 }  // namespace
 
-void bind_conv(KernelTable& table) { bind_direct(table); }
+void bind_conv(KernelTable& table) {
+  bind_way<ImplicitGemm>(table);
+  bind_way<Direct>(table);
+}
 
 }  // namespace fovea::cuda

@@ -24,34 +24,57 @@ kernels::Epilogue epilogue_of(const ops::MatMulBiasAct& op, const KernelContext&
   return {.bias = context.input(2), .function = function_of(op.activation)};
 }
 
+/// Products of f32 are not rounded to tf32: no op asks for it.
+constexpr bool kAllowTf32 = false;
+
+template <class DerivedOp>
+MatmulShape shape_of(const DerivedOp& op, const LowerRequest& request) {
+  return shape_of(op, request.inputs[0].shape, request.inputs[1].shape);
+}
+template <class DerivedOp>
+MatmulShape shape_of(const DerivedOp& op, const KernelContext& context) {
+  return shape_of(op, context.input_shape(0), context.input_shape(1));
+}
+
 template <class DerivedOp>
 cudaError_t run_simple(const DerivedOp& op, const KernelContext& context) {
-  return kernels::matmul_simple(stream_of(context),
-                                shape_of(op, context.input_shape(0), context.input_shape(1)),
+  return kernels::matmul_simple(stream_of(context), shape_of(op, context),
                                 context.input_type(0).dtype, context.input(0), context.input(1),
                                 epilogue_of(op, context), context.output(0), context.workspace());
 }
 
 template <class DerivedOp>
-std::int64_t simple_workspace_bytes(const DerivedOp& op, const LowerRequest& request) {
-  return kernels::matmul_simple_workspace_bytes(
-      shape_of(op, request.inputs[0].shape, request.inputs[1].shape));
+cudaError_t run_gemm(const DerivedOp& op, const KernelContext& context) {
+  return kernels::matmul_gemm(stream_of(context), shape_of(op, context),
+                              context.input_type(0).dtype, kAllowTf32, context.input(0),
+                              context.input(1), epilogue_of(op, context), context.output(0),
+                              context.workspace());
 }
 
-template <class DerivedOp>
-std::string simple_declines(const DerivedOp& op, const LowerRequest& request) {
+/// A launcher's reason, behind that of the types.
+std::string declines(const LowerRequest& request, const char* reason) {
   std::string by_type = declines_by_type(request);
-  if (!by_type.empty()) return by_type;
-  const char* reason = kernels::matmul_simple_declines(
-      shape_of(op, request.inputs[0].shape, request.inputs[1].shape));
-  return reason != nullptr ? reason : "";
+  if (!by_type.empty() || reason == nullptr) return by_type;
+  return reason;
 }
 
 template <class DerivedOp>
 void bind_product(KernelTable& table) {
-  table.add<DerivedOp>(
-      "simple", bind<DerivedOp>(run_simple<DerivedOp>, {.workspace_bytes = simple_workspace_bytes,
-                                                        .declines = simple_declines}));
+  BindOptions<DerivedOp> gemm, simple;
+  gemm.workspace_bytes = [](const DerivedOp& op, const LowerRequest& request) {
+    return kernels::matmul_gemm_workspace_bytes(shape_of(op, request));
+  };
+  gemm.declines = [](const DerivedOp& op, const LowerRequest& request) {
+    return declines(request, kernels::matmul_gemm_declines(shape_of(op, request)));
+  };
+  simple.workspace_bytes = [](const DerivedOp& op, const LowerRequest& request) {
+    return kernels::matmul_simple_workspace_bytes(shape_of(op, request));
+  };
+  simple.declines = [](const DerivedOp& op, const LowerRequest& request) {
+    return declines(request, kernels::matmul_simple_declines(shape_of(op, request)));
+  };
+  table.add<DerivedOp>("gemm", bind<DerivedOp>(run_gemm<DerivedOp>, gemm));
+  table.add<DerivedOp>("simple", bind<DerivedOp>(run_simple<DerivedOp>, simple));
 }
 
 }  // namespace

@@ -36,9 +36,11 @@ struct ConvShape {
   std::int64_t weights() const { return filters * patch(); }
 };
 
+enum class ConvPass { forward, backward_data, backward_filter };
+
 /// Why the kernels below cannot take these sizes, or null where they can.
 const char* conv_direct_declines(const ConvShape& shape);
-const char* conv_implicit_gemm_declines(const ConvShape& shape, DType dtype);
+const char* conv_implicit_gemm_declines(const ConvShape& shape, ConvPass pass);
 
 /// y = f(conv(x, w) + bias + residual). y may be the residual.
 cudaError_t conv_forward_direct(cudaStream_t stream, const ConvShape& shape, DType dtype,

@@ -20,7 +20,7 @@ struct MatmulShape {
 
 /// Why the kernels below cannot take these sizes, or null where they can.
 const char* matmul_simple_declines(const MatmulShape& shape);
-const char* matmul_gemm_declines(const MatmulShape& shape, DType dtype);
+const char* matmul_gemm_declines(const MatmulShape& shape);
 
 /// c = f(op(a) op(b) + bias + residual). For shapes of which nothing divides evenly. Where
 /// matmul_simple_parts is more than 1 the sums go through `workspace`.

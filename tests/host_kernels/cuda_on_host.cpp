@@ -274,6 +274,11 @@ std::set<std::string>& names() {
   return all;
 }
 
+int& current_architecture() {
+  static int sm = 80;
+  return sm;
+}
+
 std::mt19937 seeded() {
   const char* seed = std::getenv("FOVEA_HOST_KERNELS_SEED");  // NOLINT(concurrency-mt-unsafe)
   return std::mt19937(seed == nullptr ? 1u
@@ -313,6 +318,8 @@ void exchange(unsigned mask, const void* mine, std::size_t bytes, void* all,
   running->exchange(mask, mine, bytes, all, where);
 }
 void die(const std::string& what) { running->die(what); }
+int architecture() { return current_architecture(); }
+void set_architecture(int sm) { current_architecture() = sm; }
 std::vector<std::string> kernels_run() { return {names().begin(), names().end()}; }
 
 }  // namespace on_host

@@ -28,6 +28,7 @@
 #undef __constant__
 #undef __forceinline__
 #undef __launch_bounds__
+#undef __grid_constant__
 #define __global__
 #define __device__
 #define __host__
@@ -35,6 +36,7 @@
 #define __constant__ static const
 #define __forceinline__ inline
 #define __launch_bounds__(...)
+#define __grid_constant__
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -73,6 +75,10 @@ void exchange(unsigned mask, const void* mine, std::size_t bytes, void* all,
 
 /// Ends the program, naming the kernel, the block and the thread.
 [[noreturn]] void die(const std::string& what);
+
+/// The architecture that the twins of PTX instructions stand for: 80, until set.
+int architecture();
+void set_architecture(int sm);
 
 /// Names of all kernels started so far.
 std::vector<std::string> kernels_run();
