@@ -5,7 +5,10 @@
 
 namespace fovea::cuda {
 
-void fill_table(KernelTable& table) { bind_activation(table); }
+void fill_table(KernelTable& table) {
+  bind_activation(table);
+  bind_update(table);
+}
 
 std::string declines_by_type(const LowerRequest& request) {
   for (const auto& types : {request.inputs, request.outputs}) {
