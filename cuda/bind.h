@@ -16,6 +16,7 @@ namespace fovea::cuda {
 
 /// One line per op of a family, our own kernels under the candidate name "cuda".
 void bind_activation(KernelTable& table);
+void bind_norm(KernelTable& table);
 void bind_update(KernelTable& table);
 
 /// As the kernels name it.

@@ -7,6 +7,7 @@ namespace fovea::cuda {
 
 void fill_table(KernelTable& table) {
   bind_activation(table);
+  bind_norm(table);
   bind_update(table);
 }
 
