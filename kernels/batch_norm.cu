@@ -163,7 +163,7 @@ __global__ void fold_batch_norm_kernel(const T* w, const T* bias, BatchNormChann
 std::int64_t batch_norm_workspace_bytes(const BatchNormShape& shape) {
   std::int64_t bytes = 0;
   static_cast<void>(with_vectors(shape.dtype, shape.channels, [&](auto, auto vector) {
-    const RowTiling tiling = row_tiling<vector()>(shape.rows, shape.channels);
+    const RowTiling tiling = row_tiling<decltype(vector)::value>(shape.rows, shape.channels);
     bytes = 3 * static_cast<std::int64_t>(sizeof(float)) * tiling.row_blocks * tiling.channels;
     return cudaSuccess;
   }));
@@ -174,7 +174,7 @@ cudaError_t batch_norm_statistics(cudaStream_t stream, const BatchNormShape& sha
                                   void* workspace, float* mean, float* var) {
   return with_vectors(shape.dtype, shape.channels, [&](auto type, auto vector) {
     using T = typename decltype(type)::Type;
-    constexpr int kVector = vector();
+    constexpr int kVector = decltype(vector)::value;
     const RowTiling tiling = row_tiling<kVector>(shape.rows, shape.channels);
     const PartialStatistics partial(workspace, tiling);
     const cudaError_t status =
@@ -192,7 +192,7 @@ cudaError_t batch_norm_apply(cudaStream_t stream, const BatchNormShape& shape, c
   return with_vectors(shape.dtype, shape.channels, [&](auto type, auto vector) {
     return with_fused_activation(function, [&](auto activation) {
       using T = typename decltype(type)::Type;
-      constexpr int kVector = vector();
+      constexpr int kVector = decltype(vector)::value;
       const RowTiling tiling = row_tiling<kVector>(shape.rows, shape.channels);
       return launch("batch_norm_apply_kernel", stream, tiling.shape(),
                     batch_norm_apply_kernel<T, kVector, decltype(activation)>, tiling,
@@ -208,7 +208,7 @@ cudaError_t fold_batch_norm(cudaStream_t stream, DType dtype, const void* w, con
   return with_vectors(dtype, size, [&](auto type, auto vector) {
     using T = typename decltype(type)::Type;
     return launch("fold_batch_norm_kernel", stream, {blocks_for(filters, 1), kFoldThreads},
-                  fold_batch_norm_kernel<T, vector()>, static_cast<const T*>(w),
+                  fold_batch_norm_kernel<T, decltype(vector)::value>, static_cast<const T*>(w),
                   static_cast<const T*>(bias), channels, static_cast<T*>(folded_w),
                   static_cast<T*>(folded_bias), size);
   });

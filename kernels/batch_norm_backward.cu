@@ -186,8 +186,9 @@ cudaError_t start_backward(cudaStream_t stream, const RowTiling& tiling, void* w
 cudaError_t batch_norm_backward(cudaStream_t stream, const BatchNormShape& shape, void* workspace,
                                 const BatchNormGradients& gradients) {
   return with_vectors(shape.dtype, shape.channels, [&](auto type, auto vector) {
-    return start_backward<typename decltype(type)::Type, vector()>(
-        stream, row_tiling<vector()>(shape.rows, shape.channels), workspace, gradients);
+    return start_backward<typename decltype(type)::Type, decltype(vector)::value>(
+        stream, row_tiling<decltype(vector)::value>(shape.rows, shape.channels), workspace,
+        gradients);
   });
 }
 
