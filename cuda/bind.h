@@ -30,6 +30,8 @@ void bind_cast(KernelTable& table);
 void bind_activation(KernelTable& table);
 void bind_loss(KernelTable& table);
 void bind_loss_scale(KernelTable& table);
+void bind_norm(KernelTable& table);
+void bind_update(KernelTable& table);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

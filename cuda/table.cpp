@@ -21,6 +21,10 @@ void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options
   bind_activation(table);
   bind_loss(table);
   bind_loss_scale(table);
+void fill_table(KernelTable& table) {
+  bind_activation(table);
+  bind_norm(table);
+  bind_update(table);
 }
 
 std::string declines_by_type(const LowerRequest& request) {

@@ -7,6 +7,10 @@
 namespace fovea::ops {
 namespace {
 
+/// In which scales, offsets, statistics and their gradients are kept for values of type `x`: never
+/// in 16 bits, in which running statistics would stand still and variances lose their digits.
+DType parameter_dtype(DType x) { return dtype_size(x) < dtype_size(DType::f32) ? DType::f32 : x; }
+
 /// The type of one number per channel of x; checks x, epsilon and those of `inputs` that must be
 /// such vectors.
 ValueType per_channel(const ValueType& x, double epsilon, std::span<const ValueType> vectors) {
@@ -15,7 +19,7 @@ ValueType per_channel(const ValueType& x, double epsilon, std::span<const ValueT
                 "the input must have a batch axis and a channel axis at least, not shape ",
                 x.shape);
   FOVEA_REQUIRE(epsilon >= 0, invalid_argument, "epsilon must be >= 0, not ", epsilon);
-  const ValueType channels{{x.shape.c()}, x.dtype};
+  const ValueType channels{{x.shape.c()}, parameter_dtype(x.dtype)};
   for (const ValueType& vector : vectors) {
     require_type(vector, channels, "each vector of scales, offsets or statistics");
   }
@@ -119,11 +123,13 @@ std::vector<ValueType> FoldBatchNorm::infer(std::span<const ValueType> inputs) c
   require_floating(w, "the weights");
   FOVEA_REQUIRE(w.shape.rank() >= 2, shape_mismatch, "the weights must have an axis of filters ",
                 "and others after it, not shape ", w.shape);
-  const ValueType filters{{w.shape[0]}, w.dtype};
-  for (const ValueType& vector : inputs.subspan(1)) {
+  const ValueType filters{{w.shape[0]}, parameter_dtype(w.dtype)};
+  for (const ValueType& vector : inputs.subspan(1, 4)) {
     require_type(vector, filters, "each vector of scales, offsets or statistics");
   }
-  return {w, filters};
+  const ValueType bias{filters.shape, w.dtype};
+  if (inputs.size() == 6) require_type(inputs[5], bias, "the convolution's bias");
+  return {w, bias};
 }
 
 }  // namespace fovea::ops

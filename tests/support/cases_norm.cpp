@@ -4,16 +4,32 @@
 namespace fovea::test {
 namespace {
 
+/// A parameter or a statistic: one number per channel, f32 where x has 16 bits.
+CaseInput per_channel(std::int64_t channels, Fill fill = uniform()) {
+  return {{channels}, std::move(fill), std::nullopt, true};
+}
+
+/// (gamma, beta, mean, var), of so many channels.
+std::vector<CaseInput> channel_inputs(std::int64_t count) {
+  return {per_channel(count, uniform(0.5, 2)), per_channel(count), per_channel(count),
+          per_channel(count, uniform(0.5, 2))};
+}
+
 /// Inputs of the forward ops: (x, gamma, beta, mean, var).
 std::vector<CaseInput> forward_inputs(const Shape& x) {
-  const Shape channels{x.c()};
-  return {{x}, {channels, uniform(0.5, 2)}, {channels}, {channels}, {channels, uniform(0.5, 2)}};
+  std::vector<CaseInput> inputs = channel_inputs(x.c());
+  inputs.insert(inputs.begin(), {x});
+  return inputs;
 }
 
 /// Inputs of the backward ops: (dy, x, gamma, mean, var).
 std::vector<CaseInput> backward_inputs(const Shape& x) {
-  const Shape channels{x.c()};
-  return {{x}, {x}, {channels, uniform(0.5, 2)}, {channels}, {channels, uniform(0.5, 2)}};
+  const std::int64_t channels = x.c();
+  return {{x},
+          {x},
+          per_channel(channels, uniform(0.5, 2)),
+          per_channel(channels),
+          per_channel(channels, uniform(0.5, 2))};
 }
 
 void add_plain(const std::string& label, const Shape& x, std::vector<OpCase>& cases) {
@@ -45,10 +61,9 @@ void add_fused(const std::string& label, const Shape& x, Activation activation, 
 }
 
 void add_fold(const std::string& label, const Shape& w, bool bias, std::vector<OpCase>& cases) {
-  const Shape filters{w[0]};
-  std::vector<CaseInput> inputs = {
-      {w}, {filters, uniform(0.5, 2)}, {filters}, {filters}, {filters, uniform(0.5, 2)}};
-  if (bias) inputs.push_back({filters});
+  std::vector<CaseInput> inputs = channel_inputs(w[0]);
+  inputs.insert(inputs.begin(), {w});
+  if (bias) inputs.push_back({{w[0]}});
   cases.push_back(OpCase(label, ops::FoldBatchNorm{}, inputs));
 }
 
@@ -69,6 +84,25 @@ std::vector<OpCase> norm_cases() {
   add_fused("gelu", odd, {Activation::Kind::gelu, 0}, false, cases);
   add_fused("leaky_relu", odd, {Activation::Kind::leaky_relu, 0.2}, false, cases);
   add_fused("residual", odd, {}, true, cases);
+  add_fused("identity", odd, {}, false, cases);
+  using Kind = Activation::Kind;
+  for (const auto& [label, kind] :
+       {std::pair("elu", Kind::elu), std::pair("sigmoid", Kind::sigmoid),
+        std::pair("tanh", Kind::tanh), std::pair("silu", Kind::silu)}) {
+    add_fused(label, {3, 2, 2, 8}, {kind, 0.7}, false, cases);
+    add_fused(label + std::string("_residual"), {3, 2, 2, 8}, {kind, 0.7}, true, cases);
+  }
+
+  // Many rows for each thread of a GPU; more channels than a block's threads stand side by side.
+  // Not of mean 0: a mean far below the values' size has no digits to compare.
+  const Shape tall = {70001, 1}, broad = {9, 2, 2, 600};
+  for (const auto& [label, x] : {std::pair("tall", tall), std::pair("broad", broad)}) {
+    std::vector<CaseInput> inputs = forward_inputs(x);
+    inputs[0].fill = uniform(-1, 2);
+    cases.push_back(OpCase(label, ops::BatchNorm{}, inputs));
+    cases.push_back(OpCase(label, ops::BatchNormBackward{}, backward_inputs(x)));
+    cases.push_back(OpCase(label, ops::BatchNormInference{}, forward_inputs(x)));
+  }
 
   // A mean far from zero: statistics taken in one pass would lose their digits.
   std::vector<CaseInput> far = forward_inputs({4, 6, 5, 3});

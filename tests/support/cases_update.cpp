@@ -1,4 +1,5 @@
-// Cases of the update phase, in steps that are finite and steps that are not.
+// Cases of the update phase, in steps that are finite and steps that are not. Weights, gradients,
+// averages and optimizers' state are f32 where activations have 16 bits.
 #include "fovea/ops/update.h"
 
 #include <cmath>
@@ -11,6 +12,9 @@ namespace {
 
 CaseInput flag(bool finite) { return {{}, constant(finite ? 1 : 0), DType::i32}; }
 CaseInput counter(double value) { return {{}, constant(value), DType::i64}; }
+CaseInput wide(const Shape& shape, Fill fill = uniform()) {
+  return {shape, std::move(fill), std::nullopt, true};
+}
 
 void add_counters(std::vector<OpCase>& cases) {
   for (const auto& [label, applied] :
@@ -35,9 +39,10 @@ void add_averages(std::vector<OpCase>& cases) {
     for (const auto& [size, shape] :
          {std::pair("odd", Shape{3, 17}), std::pair("many", Shape{70001})}) {
       const std::string label = size + std::string(finite ? "" : "_not_finite");
-      cases.push_back(OpCase(label, average, {{shape}, {shape}, flag(finite)}));
-      cases.push_back(OpCase(label, ops::AccumulateGradient{}, {{shape}, {shape}, flag(finite)}));
-      cases.push_back(OpCase(label + "_clear", clear, {{shape}, {shape}, flag(finite)}));
+      cases.push_back(OpCase(label, average, {wide(shape), wide(shape), flag(finite)}));
+      cases.push_back(
+          OpCase(label, ops::AccumulateGradient{}, {wide(shape), wide(shape), flag(finite)}));
+      cases.push_back(OpCase(label + "_clear", clear, {wide(shape), wide(shape), flag(finite)}));
     }
     const CaseInput number{{}, uniform(1, 2), DType::f64};
     cases.push_back(OpCase(finite ? "odd" : "not_finite", ops::AccumulateMetric{},
@@ -45,15 +50,28 @@ void add_averages(std::vector<OpCase>& cases) {
   }
 }
 
+/// So many small shapes, a few of them alike.
+std::vector<Shape> many_shapes(std::int64_t count) {
+  std::vector<Shape> shapes;
+  for (std::int64_t i = 0; i < count; ++i) shapes.push_back({1 + i % 11});
+  return shapes;
+}
+
 void add_gradient_check(std::vector<OpCase>& cases) {
   const double infinity = std::numeric_limits<double>::infinity();
   const ops::GradientCheck op;
   cases.push_back(OpCase("loss_alone", op, {{{}}}));
-  cases.push_back(OpCase("small", op, {{{}}, {{1}}, {{3, 7}}, {{17}}}));
-  cases.push_back(OpCase("many", op, {{{}}, {{5, 20011}}, {{3, 7}}}));
-  cases.push_back(OpCase("infinite_loss", op, {{{}, constant(infinity)}, {{3, 7}}}));
-  cases.push_back(OpCase("infinite_gradient", op, {{{}}, {{3, 7}}, {{5}, constant(-infinity)}}));
-  cases.push_back(OpCase("nan_gradient", op, {{{}}, {{3}, constant(std::nan(""))}, {{5}}}));
+  cases.push_back(OpCase("small", op, {{{}}, wide({1}), wide({3, 7}), wide({17})}));
+  cases.push_back(OpCase("many", op, {{{}}, wide({5, 20011}), wide({3, 7})}));
+  cases.push_back(OpCase("infinite_loss", op, {{{}, constant(infinity)}, wide({3, 7})}));
+  cases.push_back(
+      OpCase("infinite_gradient", op, {{{}}, wide({3, 7}), wide({5}, constant(-infinity))}));
+  cases.push_back(OpCase("nan_gradient", op, {{{}}, wide({3}, constant(std::nan(""))), wide({5})}));
+  // Squares that f32 cannot hold, and more gradients than one launch takes.
+  cases.push_back(OpCase("large_values", op, {{{}}, wide({37}, uniform(1e25, 1e30))}));
+  std::vector<CaseInput> gradients = {{{}}};
+  for (const Shape& shape : many_shapes(200)) gradients.push_back(wide(shape));
+  cases.push_back(OpCase("many_gradients", op, gradients));
 }
 
 /// finite, sum_squares, rate, applied; then w, g and so many positive states for each parameter.
@@ -61,9 +79,9 @@ std::vector<CaseInput> update_inputs(bool finite, const std::vector<Shape>& shap
   std::vector<CaseInput> inputs = {
       flag(finite), {{}, constant(9), DType::f64}, {{}, constant(0.01), DType::f32}, counter(7)};
   for (const Shape& shape : shapes) {
-    inputs.push_back({shape});
-    inputs.push_back({shape});
-    for (int i = 0; i < states; ++i) inputs.push_back({shape, uniform(0.1, 1)});
+    inputs.push_back(wide(shape));
+    inputs.push_back(wide(shape));
+    for (int i = 0; i < states; ++i) inputs.push_back(wide(shape, uniform(0.1, 1)));
   }
   return inputs;
 }
@@ -100,6 +118,7 @@ void add_optimizer(const std::string& label, const UpdateOp& optimizer, int stat
   add("many", true, {{90001}, {13}}, optimizer);
   add("not_finite", false, shapes, optimizer);
   add("no_parameters", true, {}, optimizer);
+  add("many_parameters", true, many_shapes(100), optimizer);  // more than one launch takes
 }
 
 }  // namespace
@@ -116,6 +135,11 @@ std::vector<OpCase> update_cases() {
   sgd.nesterov = true;
   add_optimizer("nesterov", sgd, 1, cases);
   add_optimizer("adam", ops::AdamUpdate{}, 2, cases);
+  ops::AdamUpdate clipped;
+  clipped.clip_norm = 0.7;
+  clipped.parameters = 200;  // more gradients than one launch takes
+  cases.push_back(
+      OpCase("adam_many_parameters_clip_norm", clipped, update_inputs(true, many_shapes(200), 2)));
   return cases;
 }
 

@@ -1,5 +1,6 @@
 // Batch normalization over the last axis. Source: Ioffe, Szegedy 2015. Variances are the biased
-// ones (divided by the count), as Keras keeps them.
+// ones (divided by the count), as Keras keeps them. Where x is f16 or bf16, gamma, beta, mean, var
+// and their gradients are f32.
 #pragma once
 
 #include "fovea/op.h"
@@ -95,7 +96,7 @@ struct FOVEA_API BatchNormActBackward : OpBase<BatchNormActBackward> {
 
 /// Folds a batch norm with given statistics into the convolution before it:
 /// w' = w gamma / sqrt(var + epsilon), b' = beta + (b - mean) gamma / sqrt(var + epsilon).
-/// (w (K,...), gamma, beta, mean, var[, b]) -> (w', b' (K,)).
+/// (w (K,...), gamma, beta, mean, var[, b]) -> (w', b' (K,)), b and b' of w's type.
 struct FOVEA_API FoldBatchNorm : OpBase<FoldBatchNorm> {
   static constexpr std::string_view kName = "fold_batch_norm";
   double epsilon = 1e-3;

@@ -1,0 +1,254 @@
+// The update phase on CUDA.
+#include <cmath>
+
+#include "cuda/bind.h"
+#include "fovea/ops/update.h"
+#include "kernels/gradient_check.h"
+#include "kernels/optimizer.h"
+#include "kernels/step.h"
+
+namespace fovea::cuda {
+namespace {
+
+// ---- Counters, averages and metrics ----
+
+cudaError_t advance_step(const ops::AdvanceStep&, const KernelContext& context) {
+  return kernels::advance_step(stream_of(context), context.mutable_input<std::int64_t>(0),
+                               context.input<std::int64_t>(1), context.input<float>(2),
+                               context.input_shape(2)[0], context.input<std::int64_t>(3),
+                               context.mutable_input<float>(4));
+}
+
+cudaError_t commit_step(const ops::CommitStep&, const KernelContext& context) {
+  return kernels::commit_step(stream_of(context), context.mutable_input<std::int64_t>(0),
+                              context.input<std::int32_t>(1));
+}
+
+cudaError_t update_average(const ops::UpdateAverage& op, const KernelContext& context) {
+  return kernels::update_average(stream_of(context), static_cast<float>(op.momentum),
+                                 static_cast<float>(1 - op.momentum),
+                                 context.input<std::int32_t>(2), context.mutable_input<float>(0),
+                                 context.input<float>(1), context.input_shape(0).numel());
+}
+
+cudaError_t accumulate_metric(const ops::AccumulateMetric&, const KernelContext& context) {
+  const ValueType& values = context.input_type(2);
+  return kernels::accumulate_metric(
+      stream_of(context), context.input<std::int32_t>(3), context.mutable_input<double>(0),
+      context.mutable_input<double>(1), values.dtype, context.input(2), values.shape.numel());
+}
+
+cudaError_t accumulate_gradient(const ops::AccumulateGradient& op, const KernelContext& context) {
+  const auto* finite = context.input<std::int32_t>(2);
+  auto* sum = context.mutable_input<float>(0);
+  const std::int64_t count = context.input_shape(0).numel();
+  if (op.clear) return kernels::clear_gradient(stream_of(context), finite, sum, count);
+  return kernels::accumulate_gradient(stream_of(context), finite, sum, context.input<float>(1),
+                                      count);
+}
+
+/// Empty where all of these are f32.
+std::string declines_unless_f32(std::span<const ValueType> inputs) {
+  for (const ValueType& type : inputs) {
+    if (type.dtype != DType::f32) {
+      return "CUDA keeps weights, gradients, averages and optimizers' state in f32";
+    }
+  }
+  return {};
+}
+
+template <class AverageOp>
+std::string average_declines(const AverageOp&, const LowerRequest& request) {
+  return declines_unless_f32(request.inputs.first(2));
+}
+
+std::string metric_declines(const ops::AccumulateMetric&, const LowerRequest& request) {
+  return request.inputs[2].dtype == DType::f64 ? "CUDA kernels take metrics in f32, f16 and bf16"
+                                               : std::string{};
+}
+
+// ---- Tables of segments ----
+
+/// Calls fill(table, segment) for every segment and launch(table) for each table that they fill:
+/// one launch as a rule, where there are not very many segments.
+template <class Table, class Fill, class LaunchTable>
+cudaError_t for_each_table(std::int64_t segments, const Fill& fill, const LaunchTable& launch) {
+  Table table;
+  for (std::int64_t segment = 0; segment < segments; ++segment) {
+    if (table.full()) {
+      if (const cudaError_t status = launch(table); status != cudaSuccess) return status;
+      table = {};
+    }
+    fill(table, static_cast<std::size_t>(segment));
+  }
+  return launch(table);
+}
+
+/// Calls launch(table) for tables of every stride-th input from `first` on: the gradients.
+template <class LaunchTable>
+cudaError_t for_each_gradient_table(const KernelContext& context, std::size_t first,
+                                    std::size_t stride, std::int64_t gradients,
+                                    const LaunchTable& launch) {
+  const auto fill = [&](kernels::GradientTable& table, std::size_t segment) {
+    const std::size_t input = first + segment * stride;
+    table.add(context.input<float>(input), context.input_shape(input).numel());
+  };
+  return for_each_table<kernels::GradientTable>(gradients, fill, launch);
+}
+
+/// How many partial sums the gradients leave.
+std::int64_t partials(std::span<const ValueType> inputs, std::size_t first, std::size_t stride) {
+  std::int64_t blocks = 0;
+  for (std::size_t i = first; i < inputs.size(); i += stride) {
+    blocks +=
+        kernels::blocks_for(inputs[i].shape.numel(), kernels::GradientTable::kElementsPerBlock);
+  }
+  return blocks;
+}
+
+constexpr auto kPartialBytes = static_cast<std::int64_t>(sizeof(double));
+
+// ---- The check of all gradients ----
+
+cudaError_t gradient_check(const ops::GradientCheck&, const KernelContext& context) {
+  auto* const partial = static_cast<double*>(context.workspace());
+  std::int64_t blocks = 0;
+  const cudaError_t status =
+      for_each_gradient_table(context, 1, 1, static_cast<std::int64_t>(context.input_count()) - 1,
+                              [&](const kernels::GradientTable& table) {
+                                double* const own = partial + blocks;
+                                blocks += table.blocks;
+                                return kernels::sum_squares(stream_of(context), table, own);
+                              });
+  if (status != cudaSuccess) return status;
+  return kernels::gradient_check(stream_of(context), partial, blocks, context.input_type(0).dtype,
+                                 context.input(0), context.output<double>(0),
+                                 context.output<std::int32_t>(1));
+}
+
+std::int64_t gradient_check_workspace(const ops::GradientCheck&, const LowerRequest& request) {
+  return partials(request.inputs, 1, 1) * kPartialBytes;
+}
+
+std::string gradient_check_declines(const ops::GradientCheck&, const LowerRequest& request) {
+  std::string reason = declines_by_type(request);  // the loss comes first
+  return reason.empty() ? declines_unless_f32(request.inputs.subspan(1)) : reason;
+}
+
+// ---- Optimizers ----
+// Inputs: finite, sum_squares, rate, applied, then w, g and the state of each parameter.
+
+constexpr std::size_t kFirstWeight = 4;
+std::size_t states_of(const ops::SgdUpdate& op) { return op.momentum > 0 ? 1 : 0; }
+std::size_t states_of(const ops::AdamUpdate&) { return 2; }
+
+cudaError_t update_table(const ops::SgdUpdate& op, const kernels::ParameterTable& table,
+                         const kernels::UpdateStep& step, cudaStream_t stream) {
+  return kernels::sgd_update(stream, table, step, static_cast<float>(op.momentum), op.nesterov);
+}
+
+cudaError_t update_table(const ops::AdamUpdate& op, const kernels::ParameterTable& table,
+                         const kernels::UpdateStep& step, cudaStream_t stream) {
+  return kernels::adam_update(
+      stream, table, step,
+      {static_cast<float>(1 - op.beta1), static_cast<float>(1 - op.beta2),
+       static_cast<float>(std::log(op.beta1)), static_cast<float>(std::log(op.beta2)),
+       static_cast<float>(op.epsilon)});
+}
+
+kernels::UpdateStep step_of(const ops::UpdateAttributes& op, const KernelContext& context) {
+  kernels::UpdateStep step{context.input<std::int32_t>(0), context.input<double>(1),
+                           context.input<float>(2), context.input<std::int64_t>(3), nullptr};
+  step.weight_decay = static_cast<float>(op.weight_decay);
+  if (op.clip_value > 0) step.clip_value = static_cast<float>(op.clip_value);
+  step.global_clip_norm = static_cast<float>(op.global_clip_norm);
+  return step;
+}
+
+/// scales[p] brings the gradient of parameter p down to the norm. `partial` is scratch memory.
+template <class UpdateOp>
+cudaError_t scale_each_parameter(const UpdateOp& op, const KernelContext& context, double* partial,
+                                 float* scales) {
+  return for_each_gradient_table(
+      context, kFirstWeight + 1, 2 + states_of(op), op.parameters,
+      [&](const kernels::GradientTable& table) {
+        const cudaStream_t stream = stream_of(context);
+        const cudaError_t status = kernels::sum_squares(stream, table, partial);
+        if (status != cudaSuccess) return status;
+        float* const own = scales;
+        scales += table.segments;
+        return kernels::clip_scales(stream, table, partial, static_cast<float>(op.clip_norm), own);
+      });
+}
+
+template <class UpdateOp>
+cudaError_t update(const UpdateOp& op, const KernelContext& context) {
+  const std::size_t states = states_of(op);
+  kernels::UpdateStep step = step_of(op, context);
+  if (op.clip_norm > 0) {
+    // The scales, in as many places of 8 bytes, then the partial sums.
+    auto* const scales = static_cast<float*>(context.workspace());
+    auto* const partial = static_cast<double*>(context.workspace()) + op.parameters;
+    if (const cudaError_t status = scale_each_parameter(op, context, partial, scales);
+        status != cudaSuccess) {
+      return status;
+    }
+    step.scales = scales;
+  }
+  const auto fill = [&](kernels::ParameterTable& table, std::size_t parameter) {
+    const std::size_t first = kFirstWeight + parameter * (2 + states);
+    kernels::OptimizerTensors tensors{
+        context.mutable_input<float>(first), context.input<float>(first + 1), {}};
+    for (std::size_t s = 0; s < states; ++s) {
+      tensors.state[s] = context.mutable_input<float>(first + 2 + s);
+    }
+    table.add(tensors, context.input_shape(first).numel());
+  };
+  return for_each_table<kernels::ParameterTable>(
+      op.parameters, fill, [&](const kernels::ParameterTable& table) {
+        const cudaError_t status = update_table(op, table, step, stream_of(context));
+        if (step.scales != nullptr) step.scales += table.segments;
+        return status;
+      });
+}
+
+template <class UpdateOp>
+std::int64_t update_workspace(const UpdateOp& op, const LowerRequest& request) {
+  if (op.clip_norm == 0) return 0;
+  const std::int64_t sums = partials(request.inputs, kFirstWeight + 1, 2 + states_of(op));
+  return (op.parameters + sums) * kPartialBytes;
+}
+
+template <class UpdateOp>
+std::string update_declines(const UpdateOp&, const LowerRequest& request) {
+  return declines_unless_f32(request.inputs.subspan(kFirstWeight));
+}
+
+template <class UpdateOp>
+void bind_optimizer(KernelTable& table) {
+  table.add<UpdateOp>("cuda",
+                      bind<UpdateOp>(update<UpdateOp>,
+                                     {{}, update_workspace<UpdateOp>, update_declines<UpdateOp>}));
+}
+
+}  // namespace
+
+void bind_update(KernelTable& table) {
+  using namespace ops;
+  table.add<AdvanceStep>("cuda", bind<AdvanceStep>(advance_step));
+  table.add<GradientCheck>(
+      "cuda",
+      bind<GradientCheck>(gradient_check, {{}, gradient_check_workspace, gradient_check_declines}));
+  table.add<CommitStep>("cuda", bind<CommitStep>(commit_step));
+  table.add<UpdateAverage>(
+      "cuda", bind<UpdateAverage>(update_average, {{}, nullptr, average_declines<UpdateAverage>}));
+  table.add<AccumulateMetric>(
+      "cuda", bind<AccumulateMetric>(accumulate_metric, {{}, nullptr, metric_declines}));
+  table.add<AccumulateGradient>(
+      "cuda", bind<AccumulateGradient>(accumulate_gradient,
+                                       {{}, nullptr, average_declines<AccumulateGradient>}));
+  bind_optimizer<SgdUpdate>(table);
+  bind_optimizer<AdamUpdate>(table);
+}
+
+}  // namespace fovea::cuda

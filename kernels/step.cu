@@ -1,0 +1,102 @@
+// The small writes of a training step. Counters: one thread. Metrics: one block, which reads the
+// batch's values once and adds them in an order that their count alone sets. Averages and gradient
+// sums: elementwise, 12 bytes moved per element (8 to clear); where the step is not finite, each
+// element is written as it was.
+#include "kernels/step.h"
+
+#include "kernels/elementwise.cuh"
+#include "kernels/launch.h"
+#include "kernels/numbers.cuh"
+#include "kernels/reduce.cuh"
+
+namespace fovea::kernels {
+namespace {
+
+constexpr int kMetricThreads = 256;
+
+struct MoveAverage {
+  const std::int32_t* finite;
+  float kept, moved;
+  __device__ float operator()(float average, float value) const {
+    return *finite != 0 ? kept * average + moved * value : average;
+  }
+};
+
+struct AddGradient {
+  const std::int32_t* finite;
+  __device__ float operator()(float sum, float value) const {
+    return *finite != 0 ? sum + value : sum;
+  }
+};
+
+struct ClearGradient {
+  const std::int32_t* finite;
+  __device__ float operator()(float sum) const { return *finite != 0 ? 0.0f : sum; }
+};
+
+}  // namespace
+
+__global__ void advance_step_kernel(std::int64_t* attempted, const std::int64_t* applied,
+                                    const float* table, std::int64_t rows,
+                                    const std::int64_t* table_start, float* rate) {
+  *attempted += 1;
+  std::int64_t row = *applied - *table_start;
+  if (row < 0) row = 0;
+  if (row >= rows) row = rows - 1;
+  *rate = table[row];
+}
+
+__global__ void commit_step_kernel(std::int64_t* applied, const std::int32_t* finite) {
+  if (*finite != 0) *applied += 1;
+}
+
+template <class T>
+__global__ void accumulate_metric_kernel(const std::int32_t* finite, double* sum, double* total,
+                                         const T* values, std::int64_t count) {
+  double own = 0;
+  for (std::int64_t i = threadIdx.x; i < count; i += kMetricThreads) own += to_float(values[i]);
+  own = block_reduce(own, Sum{});
+  if (threadIdx.x != 0 || *finite == 0) return;
+  *sum += own;
+  *total += static_cast<double>(count);
+}
+
+cudaError_t advance_step(cudaStream_t stream, std::int64_t* attempted, const std::int64_t* applied,
+                         const float* table, std::int64_t rows, const std::int64_t* table_start,
+                         float* rate) {
+  return launch("advance_step_kernel", stream, {1, 1}, advance_step_kernel, attempted, applied,
+                table, rows, table_start, rate);
+}
+
+cudaError_t commit_step(cudaStream_t stream, std::int64_t* applied, const std::int32_t* finite) {
+  return launch("commit_step_kernel", stream, {1, 1}, commit_step_kernel, applied, finite);
+}
+
+cudaError_t update_average(cudaStream_t stream, float kept, float moved, const std::int32_t* finite,
+                           float* average, const float* value, std::int64_t count) {
+  return elementwise(stream, count, average, MoveAverage{finite, kept, moved},
+                     static_cast<const float*>(average), value);
+}
+
+cudaError_t accumulate_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,
+                                const float* value, std::int64_t count) {
+  return elementwise(stream, count, sum, AddGradient{finite}, static_cast<const float*>(sum),
+                     value);
+}
+
+cudaError_t clear_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,
+                           std::int64_t count) {
+  return elementwise(stream, count, sum, ClearGradient{finite}, static_cast<const float*>(sum));
+}
+
+cudaError_t accumulate_metric(cudaStream_t stream, const std::int32_t* finite, double* sum,
+                              double* total, DType dtype, const void* values, std::int64_t count) {
+  return with_floating_type(dtype, [&](auto type) {
+    using T = typename decltype(type)::Type;
+    return launch("accumulate_metric_kernel", stream, {1, kMetricThreads},
+                  accumulate_metric_kernel<T>, finite, sum, total, static_cast<const T*>(values),
+                  count);
+  });
+}
+
+}  // namespace fovea::kernels

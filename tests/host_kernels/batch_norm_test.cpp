@@ -1,0 +1,77 @@
+// What batch norm's kernels do at the edges that no op case reaches.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fovea/ops/norm.h"
+#include "tests/host_kernels/run_candidate.h"
+
+namespace fovea::test {
+namespace {
+
+Tensor filled(const Shape& shape, float value) {
+  Tensor tensor(shape, DType::f32);
+  for (float& element : tensor.span<float>()) element = value;
+  return tensor;
+}
+
+void expect_all(const Tensor& tensor, float value) {
+  for (const float element : tensor.span<float>()) EXPECT_EQ(element, value);
+}
+
+TEST(BatchNormKernels, NoRowsHaveStatisticsAndGradientsOfZero) {
+  for (const std::int64_t channels : {4, 7}) {
+    const Tensor x({0, 3, channels}, DType::f32);
+    const Tensor ones = filled({channels}, 1);
+    const auto forward =
+        run_candidate(ops::BatchNorm{}, std::vector<Tensor>{x, ones, ones, ones, ones}, "cuda");
+    ASSERT_EQ(forward.size(), 3u);
+    expect_all(forward[1], 0);
+    expect_all(forward[2], 0);
+    const auto backward = run_candidate(ops::BatchNormBackward{},
+                                        std::vector<Tensor>{x, x, ones, ones, ones}, "cuda");
+    ASSERT_EQ(backward.size(), 3u);
+    expect_all(backward[1], 0);
+    expect_all(backward[2], 0);
+  }
+}
+
+/// The clamp of rounding errors, the combination of blocks and relu all let it through.
+TEST(BatchNormKernels, ANanReachesTheStatisticsAndItsChannelAlone) {
+  const std::int64_t channels = 3, nan_at = 100 * channels + 1;
+  Tensor x = filled({5000, channels}, 2);
+  x.span<float>()[nan_at] = std::nanf("");
+  const Tensor ones = filled({channels}, 1);
+  ops::BatchNormAct op;
+  op.activation.kind = Activation::Kind::relu;
+  const auto results = run_candidate(op, std::vector<Tensor>{x, ones, ones, ones, ones}, "cuda");
+  for (std::size_t c = 0; c < 3; ++c) {
+    for (const Tensor& result : results) {
+      EXPECT_EQ(std::isnan(result.span<float>()[c]), c == 1) << "channel " << c;
+    }
+  }
+  EXPECT_EQ(results[1].span<float>()[0], 2);
+  EXPECT_EQ(results[2].span<float>()[0], 0);
+}
+
+/// The first row is what the first block shifts its values by, and here far from all others.
+TEST(BatchNormKernels, AnOutlierInTheFirstRowDoesNotSpoilTheStatistics) {
+  Tensor x({20000, 1}, DType::f32);
+  const std::span<float> values = x.span<float>();
+  double sum = 0, squares = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = i == 0 ? 0.0f : 1000 + static_cast<float>(i % 2);
+    sum += double{values[i]};
+  }
+  const double mean = sum / static_cast<double>(values.size());
+  for (const float value : values) squares += std::pow(double{value} - mean, 2);
+  const double var = squares / static_cast<double>(values.size());
+  const Tensor ones = filled({1}, 1);
+  const auto results =
+      run_candidate(ops::BatchNorm{}, std::vector<Tensor>{x, ones, ones, ones, ones}, "cuda");
+  EXPECT_NEAR(double{results[1].span<float>()[0]}, mean, 1e-4);
+  EXPECT_NEAR(double{results[2].span<float>()[0]} / var, 1, 1e-4);
+}
+
+}  // namespace
+}  // namespace fovea::test
