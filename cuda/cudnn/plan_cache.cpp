@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kFormat = "fovea cudnn plans 1";
 constexpr std::size_t kMaxKnobs = 64;
+constexpr std::int64_t kKnobTypes = 64;  // as many as cudnnBackendKnobType_t can tell apart
 constexpr std::uintmax_t kMaxFileBytes = 64u << 20;  // far more than we write; a foreign file
 
 Json to_json(const EngineChoice& choice) {
@@ -54,6 +55,7 @@ EngineConfig config_of(const Target& target, const OperationGraph& graph,
   engine.finalize();
   std::vector<Descriptor> knobs;
   for (const auto& [type, value] : choice.knobs) {
+    FOVEA_REQUIRE(type >= 0 && type < kKnobTypes, cudnn, "cuDNN has no knob ", type);
     Descriptor& knob = knobs.emplace_back(library, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR);
     knob.set(CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, static_cast<cudnnBackendKnobType_t>(type));
     knob.set(CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, value);

@@ -1,7 +1,6 @@
 // Chosen engines, remembered across processes.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -11,6 +10,7 @@
 #include "fovea/error.h"
 #include "fovea/json.h"
 #include "tests/cudnn_deviceless/deviceless.h"
+#include "tests/data/data_test_support.h"
 
 namespace fovea::test {
 namespace {
@@ -32,9 +32,6 @@ Convolution convolution_of(std::int64_t batch, DType dtype = DType::f16) {
 
 class CudnnPlanCache : public testing::Test {
  protected:
-  void SetUp() override { fs::remove_all(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string path() const { return (folder_ / "below" / "plans.json").string(); }
   void write(const std::string& text) const {
     fs::create_directories(fs::path(path()).parent_path());
@@ -48,7 +45,7 @@ class CudnnPlanCache : public testing::Test {
   }
 
   const std::shared_ptr<Target>& target_ = described_gpus().at(4).libraries.cudnn;
-  fs::path folder_ = fs::path(testing::TempDir()) / "fovea_plan_cache";
+  TempFolder folder_;
 };
 
 TEST_F(CudnnPlanCache, AChoiceSurvivesTheProcess) {
@@ -117,7 +114,6 @@ TEST_F(CudnnPlanCache, NothingNewLeavesTheFileAlone) {
 }
 
 TEST_F(CudnnPlanCache, WhatCannotBeSavedIsNoErrorAtTheEnd) {
-  fs::create_directories(folder_);
   std::ofstream(folder_ / "below") << "a file where a folder should be";
   {
     PlanCache cache(path());
@@ -132,19 +128,14 @@ TEST_F(CudnnPlanCache, WhatCannotBeSavedIsNoErrorAtTheEnd) {
 
 TEST_F(CudnnPlanCache, LiesWhereCachesLie) {
   const auto with = [](const char* xdg, const char* home) {
-    const std::string old_xdg = std::getenv("XDG_CACHE_HOME") ? std::getenv("XDG_CACHE_HOME") : "";
-    const std::string old_home = std::getenv("HOME") ? std::getenv("HOME") : "";
-    setenv("XDG_CACHE_HOME", xdg, 1);
-    setenv("HOME", home, 1);
-    const std::string path = PlanCache::default_path();
-    setenv("XDG_CACHE_HOME", old_xdg.c_str(), 1);
-    setenv("HOME", old_home.c_str(), 1);
-    return path;
+    const ScopedEnv caches("XDG_CACHE_HOME", xdg), own("HOME", home);
+    return PlanCache::default_path();
   };
   EXPECT_EQ(with("/caches", "/home/me"), "/caches/fovea/cudnn_plans.json");
   EXPECT_EQ(with("", "/home/me"), "/home/me/.cache/fovea/cudnn_plans.json");
   EXPECT_EQ(with("relative", "/home/me"), "/home/me/.cache/fovea/cudnn_plans.json");
-  EXPECT_EQ(with("", ""), "");
+  EXPECT_EQ(with(nullptr, "/home/me"), "/home/me/.cache/fovea/cudnn_plans.json");
+  EXPECT_EQ(with("", nullptr), "");
 }
 
 TEST_F(CudnnPlanCache, AnEngineIsMadeAgainFromItsChoice) {

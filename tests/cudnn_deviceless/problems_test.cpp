@@ -2,7 +2,6 @@
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -13,6 +12,7 @@
 #include "fovea/ops/conv.h"
 #include "fovea/ops/matmul.h"
 #include "tests/cudnn_deviceless/deviceless.h"
+#include "tests/data/data_test_support.h"
 
 namespace fovea::test {
 namespace {
@@ -23,22 +23,6 @@ using namespace cuda::cudnn;
 #define EXPECT_CONTAINS(text, part)                          \
   EXPECT_NE(std::string(text).find(part), std::string::npos) \
       << "\"" << (text) << "\" should contain \"" << (part) << "\""
-
-/// Sets an environment variable until the end of the scope.
-class ScopedVariable {
- public:
-  ScopedVariable(const char* name, const std::string& value) : name_(name) {
-    if (const char* old = std::getenv(name)) old_ = old;
-    setenv(name, value.c_str(), 1);
-  }
-  ~ScopedVariable() { old_ ? setenv(name_, old_->c_str(), 1) : unsetenv(name_); }
-  ScopedVariable(const ScopedVariable&) = delete;
-  ScopedVariable& operator=(const ScopedVariable&) = delete;
-
- private:
-  const char* name_;
-  std::optional<std::string> old_;
-};
 
 /// Calls it and returns the Error that it must throw.
 template <class Call>
@@ -65,36 +49,32 @@ TEST(OpenCudnn, SaysWhereItLookedAndTheRemedy) {
 
 TEST(OpenCudnn, TakesTheFolderFromTheEnvironment) {
   {
-    const ScopedVariable variable("FOVEA_CUDNN", "/not_here_either");
+    const ScopedEnv variable("FOVEA_CUDNN", "/not_here_either");
     EXPECT_CONTAINS(open_library().problem, "/not_here_either");
   }
-  const ScopedVariable variable("FOVEA_CUDNN", FOVEA_CUDNN_FOLDER);
+  const ScopedEnv variable("FOVEA_CUDNN", FOVEA_CUDNN_FOLDER);
   const OpenedLibrary opened = open_library();
   ASSERT_NE(opened.library, nullptr) << opened.problem;
   EXPECT_EQ(opened.library->version / 10000, 9);
 }
 
 TEST(OpenCudnn, FindsItInAnInstallationAndInSitePackages) {
-  const fs::path root = fs::path(testing::TempDir()) / "fovea_cudnn_folders";
   for (const char* below : {"lib", "nvidia/cudnn/lib"}) {
-    fs::remove_all(root);
+    const TempFolder root;
     fs::create_directories((root / below).parent_path());
     fs::create_directory_symlink(FOVEA_CUDNN_FOLDER, root / below);
-    const OpenedLibrary opened = open_library(root.string());
+    const OpenedLibrary opened = open_library(root.path().string());
     ASSERT_NE(opened.library, nullptr) << opened.problem;
     EXPECT_CONTAINS(opened.library->path, below);
   }
-  fs::remove_all(root);
 }
 
 TEST(OpenCudnn, RefusesAFileThatIsNoLibrary) {
-  const fs::path folder = fs::path(testing::TempDir()) / "fovea_no_cudnn";
-  fs::create_directories(folder);
+  const TempFolder folder;
   std::ofstream(folder / "libcudnn.so.9") << "not a library";
-  const OpenedLibrary opened = open_library(folder.string());
+  const OpenedLibrary opened = open_library(folder.path().string());
   EXPECT_EQ(opened.library, nullptr);
   EXPECT_CONTAINS(opened.problem, (folder / "libcudnn.so.9").string());
-  fs::remove_all(folder);
 }
 
 TEST(OpenCublaslt, SaysWhereItLookedAndTheRemedy) {
@@ -105,8 +85,8 @@ TEST(OpenCublaslt, SaysWhereItLookedAndTheRemedy) {
 }
 
 TEST(OpenLibraries, NeverThrowsForWhatIsMissing) {
-  const ScopedVariable cudnn("FOVEA_CUDNN", "/nowhere");
-  const ScopedVariable cublaslt("FOVEA_CUBLASLT", "/nowhere");
+  const ScopedEnv cudnn("FOVEA_CUDNN", "/nowhere");
+  const ScopedEnv cublaslt("FOVEA_CUBLASLT", "/nowhere");
   const cuda::Libraries libraries = cuda::open_libraries({"some GPU", 90});
   EXPECT_EQ(libraries.cudnn, nullptr);
   EXPECT_EQ(libraries.cublaslt, nullptr);
@@ -115,7 +95,7 @@ TEST(OpenLibraries, NeverThrowsForWhatIsMissing) {
 }
 
 TEST(OpenLibraries, CanBeTurnedOff) {
-  const ScopedVariable off("FOVEA_DISABLE_PLUGINS", "cudnn,cublaslt");
+  const ScopedEnv off("FOVEA_DISABLE_PLUGINS", "cudnn,cublaslt");
   const cuda::Libraries libraries = cuda::open_libraries({"some GPU", 90});
   EXPECT_CONTAINS(libraries.cudnn_problem, "FOVEA_DISABLE_PLUGINS");
   EXPECT_CONTAINS(libraries.cublaslt_problem, "FOVEA_DISABLE_PLUGINS");
@@ -123,7 +103,7 @@ TEST(OpenLibraries, CanBeTurnedOff) {
 
 TEST(OpenLibraries, WithoutADeviceTheLibrariesSayWhy) {
   if (a_device_is_here()) GTEST_SKIP() << "there is a device";
-  const ScopedVariable folder("FOVEA_CUDNN", FOVEA_CUDNN_FOLDER);
+  const ScopedEnv folder("FOVEA_CUDNN", FOVEA_CUDNN_FOLDER);
   const cuda::Libraries libraries = cuda::open_libraries({"some GPU", 90});
   EXPECT_EQ(libraries.cudnn, nullptr);
   EXPECT_CONTAINS(libraries.cudnn_problem, "cudnnCreate: CUDNN_STATUS_NOT_INITIALIZED");
@@ -163,7 +143,7 @@ TEST(CudnnErrors, AWrongAttributeIsNamed) {
 }
 
 TEST(CudnnErrors, ADescriptionThatCudnnCannotReadIsRefused) {
-  const ScopedVariable folder("FOVEA_CUDNN", FOVEA_CUDNN_FOLDER);
+  const ScopedEnv folder("FOVEA_CUDNN", FOVEA_CUDNN_FOLDER);
   const cuda::Libraries libraries = cuda::open_libraries({"no GPU", 90, "{\"deviceVer\": 900}"});
   EXPECT_EQ(libraries.cudnn, nullptr);
   EXPECT_CONTAINS(libraries.cudnn_problem, "cudnnBackend");
