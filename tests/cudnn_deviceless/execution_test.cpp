@@ -49,6 +49,11 @@ cudnnStatus_t create_descriptor(cudnnBackendDescriptorType_t type,
   return status;
 }
 
+cudnnStatus_t destroy_descriptor(cudnnBackendDescriptor_t descriptor) {
+  EXPECT_EQ(seen.types.erase(descriptor), 1u) << "destroyed twice, or not created here";
+  return seen.real->destroy_descriptor(descriptor);
+}
+
 cudnnStatus_t set_attribute(cudnnBackendDescriptor_t descriptor, cudnnBackendAttributeName_t name,
                             cudnnBackendAttributeType_t type, std::int64_t count,
                             const void* values) {
@@ -118,6 +123,7 @@ class CudnnExecution : public testing::Test {
       return CUDNN_STATUS_SUCCESS;
     };
     library->create_descriptor = create_descriptor;
+    library->destroy_descriptor = destroy_descriptor;
     library->set_attribute = set_attribute;
     library->finalize = finalize;
     library->execute = execute;
@@ -126,6 +132,12 @@ class CudnnExecution : public testing::Test {
     cuda::TableOptions options;
     options.libraries = &libraries_;
     cuda::bind_cudnn(table_, options);
+  }
+
+  void TearDown() override {
+    libraries_ = {};
+    table_ = {};
+    EXPECT_EQ(seen.types.size(), 0u) << "descriptors are left behind";
   }
 
   /// Runs a question's kernel with input i at address (i + 1) * `step`, the output behind these.
@@ -201,7 +213,7 @@ TEST_F(CudnnExecution, PointersThatComeAgainMakeNothingNew) {
   ASSERT_NE(kernel, nullptr);
   const auto output = [&] { return seen.tensors.at(kY); };
   for (int repeat = 0; repeat < 3; ++repeat) {
-    for (const std::uintptr_t slot : {0x100, 0x200}) {  // as two input slots in turn
+    for (const std::uintptr_t slot : {0x100u, 0x200u}) {  // as two input slots in turn
       run(*kernel, question, slot, nullptr);
       EXPECT_EQ(output(), reinterpret_cast<void*>(slot * 3));
     }
