@@ -38,6 +38,7 @@ struct Cudnn {
   std::shared_ptr<cudnn::Target> target;  // null: declines
   std::string problem;
   cudnn::EngineRules rules;
+  std::shared_ptr<cudnn::PlanCache> plans;
 
   LowerResult lower(const cudnn::Convolution& convolution, const LowerRequest& request,
                     std::vector<TensorId> inputs, TensorId output) const {
@@ -50,7 +51,8 @@ struct Cudnn {
       if (shape->numel() == 0) return Decline{"an empty tensor"};
     }
     std::string reason;
-    std::unique_ptr<cudnn::Plan> plan = cudnn::choose_plan(target, convolution, rules, reason);
+    std::unique_ptr<cudnn::Plan> plan =
+        cudnn::choose_plan(target, convolution, rules, reason, plans.get());
     if (plan == nullptr) return Decline{std::move(reason)};
     Lowering lowering;
     lowering.workspace_bytes = plan->workspace_bytes();
@@ -76,10 +78,12 @@ cudnn::Convolution describe(Pass pass, const ops::ConvAttributes& attributes, co
 void bind_cudnn(KernelTable& table, const TableOptions& options) {
   Cudnn library{nullptr,
                 "no libraries are used on this device",
-                {options.allow_tf32, options.workspace_limit_bytes}};
+                {options.allow_tf32, options.workspace_limit_bytes},
+                nullptr};
   if (options.libraries != nullptr) {
     library.target = options.libraries->cudnn;
     library.problem = options.libraries->cudnn_problem;
+    library.plans = options.libraries->cudnn_plans;
   }
   using namespace cudnn;  // the tensors' names
   table.add<ops::Conv2d>("cudnn", [library](const ops::Conv2d& op, const LowerRequest& r) {

@@ -6,7 +6,7 @@
 #include "cuda/cublaslt/library.h"
 #endif
 #ifdef FOVEA_HAS_CUDNN
-#include "cuda/cudnn/target.h"
+#include "cuda/cudnn/plan_cache.h"
 #endif
 
 namespace fovea::cuda {
@@ -32,6 +32,7 @@ Libraries open_libraries([[maybe_unused]] const DeviceProperties& device) {
     cudnn::OpenedLibrary opened = cudnn::open_library();
     if (opened.library == nullptr) return opened.problem;
     libraries.cudnn = std::make_shared<cudnn::Target>(opened.library, device);
+    libraries.cudnn_plans = std::make_shared<cudnn::PlanCache>(cudnn::PlanCache::default_path());
     return {};
 #else
     return "this build was made without cuDNN's headers";

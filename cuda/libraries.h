@@ -9,8 +9,9 @@
 namespace fovea::cuda {
 
 namespace cudnn {
+class PlanCache;
 class Target;
-}
+}  // namespace cudnn
 namespace cublaslt {
 class Handle;
 }
@@ -19,6 +20,8 @@ class Handle;
 struct Libraries {
   std::shared_ptr<cudnn::Target> cudnn;  ///< null: not used
   std::string cudnn_problem;             ///< why not
+  /// Which of cuDNN's engines were chosen by earlier processes; null: chosen each time.
+  std::shared_ptr<cudnn::PlanCache> cudnn_plans;
   std::shared_ptr<const cublaslt::Handle> cublaslt;
   std::string cublaslt_problem;
 };

@@ -2,13 +2,45 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
+#include "cuda/cudnn/plan_cache.h"
 #include "fovea/error.h"
 
 namespace fovea::cuda::cudnn {
 namespace {
 
 constexpr std::size_t kMaxNotes = 32;
+
+/// The configuration's plan, where it keeps the rules; otherwise null, with the reason.
+std::unique_ptr<Plan> build_by_rules(const std::shared_ptr<Target>& target,
+                                     const std::shared_ptr<const OperationGraph>& graph,
+                                     EngineConfig config, DType dtype, const EngineRules& rules,
+                                     std::string& reason) {
+  reason = forbidden_because(config, dtype, rules, target->device_is_present());
+  if (!reason.empty()) return nullptr;
+  std::unique_ptr<Plan> plan = Plan::build(target, graph, std::move(config), reason);
+  if (plan == nullptr || plan->workspace_bytes() <= rules.workspace_limit_bytes) return plan;
+  reason = "its workspace is beyond the limit";
+  return nullptr;
+}
+
+/// What an earlier process chose, where that still holds; else null.
+std::unique_ptr<Plan> remembered_plan(const std::shared_ptr<Target>& target,
+                                      const std::shared_ptr<const OperationGraph>& graph,
+                                      DType dtype, const EngineRules& rules,
+                                      const std::optional<EngineChoice>& choice) {
+  if (!choice) return nullptr;
+  try {
+    std::string ignored;
+    return build_by_rules(target, graph, config_of(*target, *graph, *choice), dtype, rules,
+                          ignored);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+}  // namespace
 
 EngineConfig inspect(Descriptor config) {
   EngineConfig inspected;
@@ -24,8 +56,6 @@ EngineConfig inspect(Descriptor config) {
   inspected.config = std::move(config);
   return inspected;
 }
-
-}  // namespace
 
 bool EngineConfig::has(cudnnBackendNumericalNote_t note) const {
   return std::find(numerical_notes.begin(), numerical_notes.end(), note) != numerical_notes.end();
@@ -124,20 +154,24 @@ void Plan::execute(std::span<const std::int64_t> ids, std::span<void* const> poi
 
 std::unique_ptr<Plan> choose_plan(const std::shared_ptr<Target>& target,
                                   const Convolution& convolution, const EngineRules& rules,
-                                  std::string& problem) {
+                                  std::string& problem, PlanCache* cache) {
   std::map<std::string, int> refused;  // reasons, and for how many engines
+  const DType dtype = convolution.dtype;
   try {
     const auto graph = std::make_shared<const OperationGraph>(build_graph(*target, convolution));
+    std::string key;
+    if (cache != nullptr) {
+      key = cache_key(*target, convolution, rules);
+      auto plan = remembered_plan(target, graph, dtype, rules, cache->find(key));
+      if (plan != nullptr) return plan;
+    }
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
       for (EngineConfig& config : proposed_configs(*target, *graph, mode)) {
-        std::string reason =
-            forbidden_because(config, convolution.dtype, rules, target->device_is_present());
-        if (reason.empty()) {
-          std::unique_ptr<Plan> plan = Plan::build(target, graph, std::move(config), reason);
-          if (plan != nullptr && plan->workspace_bytes() <= rules.workspace_limit_bytes) {
-            return plan;
-          }
-          if (plan != nullptr) reason = "its workspace is beyond the limit";
+        std::string reason;
+        auto plan = build_by_rules(target, graph, std::move(config), dtype, rules, reason);
+        if (plan != nullptr) {
+          if (cache != nullptr) cache->remember(key, choice_of(plan->config()));
+          return plan;
         }
         ++refused[reason];
       }

@@ -14,6 +14,8 @@
 
 namespace fovea::cuda::cudnn {
 
+class PlanCache;
+
 /// Which engines may compute.
 struct EngineRules {
   /// Whether f32 products may be rounded to TF32 (10 bits of mantissa).
@@ -31,6 +33,9 @@ struct EngineConfig {
   bool has(cudnnBackendNumericalNote_t note) const;
   bool has(cudnnBackendBehaviorNote_t note) const;
 };
+
+/// With what cuDNN tells of the configuration's engine.
+EngineConfig inspect(Descriptor config);
 
 /// What cuDNN proposes for a graph, its best estimate first: by CUDNN_HEUR_MODE_A, or what nearly
 /// always works by CUDNN_HEUR_MODE_FALLBACK. None where it does not support the graph on this
@@ -83,10 +88,10 @@ class Plan {
   std::size_t next_pack_ = 0;
 };
 
-/// The plan of the first proposed engine that keeps the rules and can be built; null, with
-/// `problem`, where there is none.
+/// The plan that `cache` remembers, or else of the first proposed engine, that keeps the rules and
+/// can be built; the latter is remembered. Null, with `problem`, where there is none.
 std::unique_ptr<Plan> choose_plan(const std::shared_ptr<Target>& target,
                                   const Convolution& convolution, const EngineRules& rules,
-                                  std::string& problem);
+                                  std::string& problem, PlanCache* cache = nullptr);
 
 }  // namespace fovea::cuda::cudnn
