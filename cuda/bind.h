@@ -24,13 +24,13 @@ void bind_cublaslt(KernelTable& table, const TableOptions& options);
 void bind_conv(KernelTable& table);
 void bind_matmul(KernelTable& table);
 void bind_bias(KernelTable& table);
+void bind_norm(KernelTable& table);
 void bind_pool(KernelTable& table);
 void bind_basic(KernelTable& table);
 void bind_cast(KernelTable& table);
 void bind_activation(KernelTable& table);
 void bind_loss(KernelTable& table);
 void bind_loss_scale(KernelTable& table);
-void bind_norm(KernelTable& table);
 void bind_update(KernelTable& table);
 
 /// As the kernels name it.

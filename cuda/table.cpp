@@ -15,15 +15,13 @@ void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options
   bind_conv(table);
   bind_matmul(table);
   bind_bias(table);
+  bind_norm(table);
   bind_pool(table);
   bind_basic(table);
   bind_cast(table);
   bind_activation(table);
   bind_loss(table);
   bind_loss_scale(table);
-void fill_table(KernelTable& table) {
-  bind_activation(table);
-  bind_norm(table);
   bind_update(table);
 }
 

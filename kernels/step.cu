@@ -46,6 +46,13 @@ __global__ void advance_step_kernel(std::int64_t* attempted, const std::int64_t*
   *rate = table[row];
 }
 
+__global__ void hold_step_kernel(std::int64_t* held_at, const std::int64_t* attempted,
+                                 const std::int32_t* finite, std::int32_t* go) {
+  const bool well = *held_at == 0 && *finite == 1;
+  if (*held_at == 0 && !well) *held_at = *attempted;
+  *go = well ? 1 : 0;
+}
+
 __global__ void commit_step_kernel(std::int64_t* applied, const std::int32_t* finite) {
   if (*finite != 0) *applied += 1;
 }
@@ -66,6 +73,12 @@ cudaError_t advance_step(cudaStream_t stream, std::int64_t* attempted, const std
                          float* rate) {
   return launch("advance_step_kernel", stream, {1, 1}, advance_step_kernel, attempted, applied,
                 table, rows, table_start, rate);
+}
+
+cudaError_t hold_step(cudaStream_t stream, std::int64_t* held_at, const std::int64_t* attempted,
+                      const std::int32_t* finite, std::int32_t* go) {
+  return launch("hold_step_kernel", stream, {1, 1}, hold_step_kernel, held_at, attempted, finite,
+                go);
 }
 
 cudaError_t commit_step(cudaStream_t stream, std::int64_t* applied, const std::int32_t* finite) {
