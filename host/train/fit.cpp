@@ -287,13 +287,17 @@ class Fit {
     }
     step_begin_ = Clock::now();
     progress_.step(step, [this] { return impl_.read_metrics("train"); });
-    if (!options_.callbacks.empty()) {
-      const Logs logs = impl_.read_metrics("train");
-      for (const auto& callback : options_.callbacks) {
-        callback->on_step_end(model_, position().epoch, step, logs);
-      }
-    }
+    tell_observers(step);
     save_on_the_way();
+  }
+
+  void tell_observers(std::int64_t step) {
+    std::optional<Logs> logs;
+    for (const auto& callback : options_.callbacks) {
+      if (!callback->observes_steps()) continue;
+      if (!logs) logs = impl_.read_metrics("train");
+      callback->on_step_end(model_, position().epoch, step, *logs);
+    }
   }
 
   void finish_epoch() {
