@@ -213,7 +213,7 @@ Json json_of(const ConvProblem& problem, const Row& row, Peaks& peaks) {
 }
 
 void print_heading() {
-  std::printf("%-30s %5s %-15s %-5s   %-16s %10s %19s %8s %6s %8s %6s %9s\n", "shape", "N", "pass",
+  std::printf("%-30s %5s %-15s %-5s   %-16s %10s %19s %9s %6s %8s %6s %9s\n", "shape", "N", "pass",
               "dtype", "candidate", "ms", "80 % of runs", "TFLOP/s", "% mm", "GB/s", "% copy",
               "error");
 }
@@ -230,7 +230,7 @@ void print_row(const ConvProblem& problem, const Row& row, Peaks& peaks) {
   const double tflops = tflops_of(problem, row);
   const double rate = gigabytes_per_second_of(problem, row);
   const double peak = peaks.matmul(problem.format).tflops;
-  std::printf(" %10.4f %9.4f-%9.4f %8.3f", row.time.median, row.time.p10, row.time.p90, tflops);
+  std::printf(" %10.4f %9.4f-%9.4f %9.4f", row.time.median, row.time.p10, row.time.p90, tflops);
   if (peak > 0) {
     std::printf(" %6.1f", tflops / peak * 100);
   } else {

@@ -152,7 +152,7 @@ Json row_of(const Recipe& recipe, std::int64_t batch, const Options& options) {
     row.set("status", "ok");
     for (const auto& [key, value] : measured.as_object()) row.set(key, value);
     const Json& time = measured.at("milliseconds_per_step");
-    std::printf("%10.3f ms/step (%.3f-%.3f) %10.0f images/s %9.1f MiB device %9.1f MiB process\n",
+    std::printf("%10.3f ms/step (%.3f-%.3f) %10.1f images/s %9.1f MiB device %9.1f MiB process\n",
                 time.at("median").as_double(), time.at("p10").as_double(),
                 time.at("p90").as_double(), measured.at("images_per_second").as_double(),
                 measured.at("peak_device_bytes").as_double() / (1 << 20),
