@@ -7,15 +7,15 @@
 #   --deps DIR      a folder made by scripts/fetch_deps.sh; default: deps, where there is one
 #   --data DIR      CIFAR-10's binary version, for the stage train; without it, the built-in set
 #   --out DIR       where results go; default: build/gpu_check
-#   --stages LIST   some of build,tests,sanitizer,conv_bench,train_bench,train; default: all
+#   --stages LIST   some of build,tests,sanitizer,bandwidth,conv_bench,train_bench,train; default: all
 #   --again         repeat stages that have passed before; build is always brought up to date
 #
 # A stage ends within 8 minutes, the whole within 25: what is left then is a failed stage, and the
 # next run goes on there, since stages that have passed (as --out says) are not repeated.
 #
 # In --out: NAME.log and stage_NAME.json of every stage; tests_gpu.xml, tests_other.xml,
-# sanitizer.json, conv_bench.json, compare_torch.json, train_*.json; and summary.json: GPU, driver,
-# versions, commit, and how each stage ended. The exit code is 0 if all stages asked for have passed.
+# sanitizer.json, bandwidth.json, conv_bench.json, compare_torch.json, train_*.json; and summary.json:
+# GPU, driver, versions, commit, and how each stage ended. The exit code is 0 if all stages asked for have passed.
 #
 # Environment: PYTHON, the Python that has PyTorch (python3); FOVEA_COMMIT, the commit to report where
 # git does not know it; FOVEA_CUDNN and FOVEA_CUBLASLT, the folders of those libraries, which are
@@ -23,7 +23,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-readonly all_stages=build,tests,sanitizer,conv_bench,train_bench,train
+readonly all_stages=build,tests,sanitizer,bandwidth,conv_bench,train_bench,train
 readonly stage_seconds=480 all_seconds=1500
 readonly build=$root/build/gpu
 python=${PYTHON:-python3}
@@ -186,6 +186,10 @@ stage_sanitizer() {
       --epochs 1 --warm-up 0 || status=1
   done
   return "$status"
+}
+
+stage_bandwidth() {
+  "$build/bin/bandwidth_bench" --device cuda --json "$out/bandwidth.json"
 }
 
 stage_conv_bench() {

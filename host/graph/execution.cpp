@@ -1,7 +1,6 @@
 #include "host/graph/execution.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -241,12 +240,7 @@ std::vector<double> Execution::profile(int repeats) {
   std::vector<std::vector<double>> times(steps_.size());
   for (int r = 0; r < repeats; ++r) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {
-      const auto begin = std::chrono::steady_clock::now();
-      run_step(steps_[s]);
-      arena_->stream().synchronize();
-      const std::chrono::duration<double, std::milli> elapsed =
-          std::chrono::steady_clock::now() - begin;
-      times[s].push_back(elapsed.count());
+      times[s].push_back(arena_->stream().milliseconds([&] { run_step(steps_[s]); }));
     }
   }
   std::vector<double> medians;
