@@ -7,7 +7,8 @@
 #   --deps DIR      a folder made by scripts/fetch_deps.sh; default: deps, where there is one
 #   --data DIR      CIFAR-10's binary version, for the stage train; without it, the built-in set
 #   --out DIR       where results go; default: build/gpu_check
-#   --stages LIST   some of build,tests,sanitizer,bandwidth,conv_bench,train_bench,train; default: all
+#   --stages LIST   some of build,tests,sanitizer,bandwidth,conv_bench,train_bench,train; without it,
+#                   all of them
 #   --again         repeat stages that have passed before; build is always brought up to date
 #
 # A stage ends within 8 minutes, the whole within 25: what is left then is a failed stage, and the
@@ -15,7 +16,8 @@
 #
 # In --out: NAME.log and stage_NAME.json of every stage; tests_gpu.xml, tests_other.xml,
 # sanitizer.json, bandwidth.json, conv_bench.json, compare_torch.json, train_*.json; and summary.json:
-# GPU, driver, versions, commit, and how each stage ended. The exit code is 0 if all stages asked for have passed.
+# GPU, driver, versions, commit, and how each stage ended. The exit code is 0 if all stages asked for
+# have passed.
 #
 # Environment: PYTHON, the Python that has PyTorch (python3); FOVEA_COMMIT, the commit to report where
 # git does not know it; FOVEA_CUDNN and FOVEA_CUBLASLT, the folders of those libraries, which are
