@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """Trains the same networks in Fovea and in PyTorch, alternating on this machine, and compares them.
 
-Fovea is build/.../bin/train_bench, PyTorch is benchmarks/torch_peer.py in several ways of training:
-eager, torch.compile with CUDA graphs, and the whole step captured by hand. Each run is a process of
-its own; the sides alternate, round by round, so that a change in the machine's mood meets all of
-them; medians over the rounds are compared. Both count milliseconds per step over whole epochs, warm-up
-excluded, and the device memory of their own allocator at its peak.
+Fovea is build/.../bin/train_bench, PyTorch is benchmarks/torch_peer.py in several ways of
+training: eager, torch.compile with CUDA graphs, and the whole step captured by hand. Each run is
+a process of its own; the sides alternate, round by round, so that a change in the machine's mood
+meets all of them; medians over the rounds are compared. Both count milliseconds per step over
+whole epochs, warm-up excluded, and the device memory of their own allocator at its peak.
 
 Targets, for every network and batch size: 1.5 times PyTorch's eager speed, 1.1 times that of
-torch.compile with CUDA graphs, 0.8 of eager PyTorch's memory. Where the time given runs out, what was
-not measured is a failed row, and so is a side that cannot run. The exit code is 0 only if every row
-passes.
+torch.compile with CUDA graphs, 0.8 of eager PyTorch's memory. Where the time given runs out,
+what was not measured is a failed row, and so is a side that cannot run. The exit code is 0 only
+if every row passes.
 """
 
 import argparse

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """PyTorch's half of compare_torch.py: trains one network in one way, and writes how fast.
 
-The same networks, batch sizes, optimizers, loss and data as benchmarks/train_bench.cpp, and the same
-fields in the JSON. The data set, random bytes, lies on the device; a step gathers a shuffled batch,
-normalises it, trains on it, and adds up loss and accuracy there. Milliseconds per step are an epoch's
-time, up to where its metrics are on the host, over its steps.
+The same networks, batch sizes, optimizers, loss and data as benchmarks/train_bench.cpp, and the
+same fields in the JSON. The data set, random bytes, lies on the device; a step gathers a
+shuffled batch, normalises it, trains on it, and adds up loss and accuracy there. Milliseconds
+per step are an epoch's time, up to where its metrics are on the host, over its steps.
 
 The ways to train, each as PyTorch's own guides recommend it:
   eager         channels_last, autocast for f16 and bf16, fused optimizer, cuDNN benchmarking
@@ -12,9 +12,10 @@ The ways to train, each as PyTorch's own guides recommend it:
   max_autotune  the same with torch.compile(mode="max-autotune")
   cuda_graph    the eager step, all of it, captured by hand in one CUDA graph
 
-Memory is what PyTorch's allocator handed out at most (peak_device_bytes) and what it took from the
-device at most (peak_reserved_bytes); the first steps of an eager run, in which cuDNN tries out its
-algorithms with large scratch memory, do not count. A way that fails is a row that says why.
+Memory is what PyTorch's allocator handed out at most (peak_device_bytes) and what it took from
+the device at most (peak_reserved_bytes); the first steps of an eager run, in which cuDNN tries
+out its algorithms with large scratch memory, do not count. A way that fails is a row that says
+why.
 """
 
 import argparse

@@ -5,8 +5,8 @@
 #   scripts/fetch_deps.sh [--no-onednn] DIR
 #
 #   DIR/googletest   GoogleTest's sources, built together with the tests where none is installed
-#   DIR/onednn       oneDNN's headers and libraries as they are installed here (40 MB): the fast path
-#                    of the CPU, for a machine of the same architecture with as new a C library
+#   DIR/onednn       oneDNN's headers and libraries as they are installed here (40 MB): the CPU's fast
+#                    path, for a machine of the same architecture with as new a C library
 #   --no-onednn      leave that out
 set -euo pipefail
 

@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# Checks the CUDA device on a machine with an NVIDIA GPU, where no network is needed: builds for that
-# GPU, runs the tests, looks for memory errors and races, measures, and trains.
+# Checks the CUDA device on a machine with an NVIDIA GPU, without a network: builds for that GPU, runs
+# the tests, looks for memory errors and races, measures, and trains.
 #
 #   scripts/gpu_check.sh [--deps DIR] [--data DIR] [--out DIR] [--stages LIST] [--again]
 #
 #   --deps DIR      a folder made by scripts/fetch_deps.sh; default: deps, where there is one
 #   --data DIR      CIFAR-10's binary version, for the stage train; without it, the built-in set
 #   --out DIR       where results go; default: build/gpu_check
-#   --stages LIST   some of build,tests,sanitizer,bandwidth,conv_bench,train_bench,train; without it,
-#                   all of them
+#   --stages LIST   some of build,tests,sanitizer,bandwidth,conv_bench,train_bench,train; without
+#                   it, all of them
 #   --again         repeat stages that have passed before; build is always brought up to date
 #
 # A stage ends within 8 minutes, the whole within 25: what is left then is a failed stage, and the
 # next run goes on there, since stages that have passed (as --out says) are not repeated.
 #
 # In --out: NAME.log and stage_NAME.json of every stage; tests_gpu.xml, tests_other.xml,
-# sanitizer.json, bandwidth.json, conv_bench.json, compare_torch.json, train_*.json; and summary.json:
-# GPU, driver, versions, commit, and how each stage ended. The exit code is 0 if all stages asked for
-# have passed.
+# sanitizer.json, bandwidth.json, conv_bench.json, compare_torch.json, train_*.json; and
+# summary.json: GPU, driver, versions, commit, and how each stage ended. The exit code is 0 if all
+# stages asked for have passed.
 #
-# Environment: PYTHON, the Python that has PyTorch (python3); FOVEA_COMMIT, the commit to report where
-# git does not know it; FOVEA_CUDNN and FOVEA_CUBLASLT, the folders of those libraries, which are
+# Environment: PYTHON, the Python that has PyTorch (python3); FOVEA_COMMIT, the commit to report
+# where git does not know it; FOVEA_CUDNN and FOVEA_CUBLASLT, the folders of those libraries, which are
 # otherwise looked for where the linker and Python keep them.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
