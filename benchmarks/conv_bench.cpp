@@ -245,7 +245,7 @@ class Session {
   Session(const Options& options, std::shared_ptr<Device> device)
       : options_(options),
         bench_(std::move(device), options.threads),
-        peaks_(bench_, options.quick               ? PeakSizes{1024, std::int64_t{32} << 20}
+        peaks_(bench_, options.quick               ? PeakSizes{512, std::int64_t{32} << 20}
                        : bench_.device().is_host() ? PeakSizes{2048, std::int64_t{256} << 20}
                                                    : PeakSizes{}),
         about_(describe_run(bench_.device().name())) {}

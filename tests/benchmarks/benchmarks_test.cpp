@@ -79,6 +79,29 @@ TEST(ConvBench, SaysWhatDoesNotFitAndWhatItDoesNotKnow) {
   EXPECT_EQ(run({"--batch", "x"}).code, 2);
 }
 
+TEST(BandwidthBench, TimesMemoryBoundOps) {
+  const TempFolder folder;
+  const std::filesystem::path json = folder.path() / "rows.json";
+  const Finished finished = Program("bandwidth_bench",
+                                    {"--device", "cpu", "--mebibytes", "1", "--repeats", "1",
+                                     "--seconds", "0", "--threads", "1", "--json", json.string()},
+                                    folder.path())
+                                .wait();
+  ASSERT_EQ(finished.code, 0) << finished.out << finished.err;
+  const Json report = read_json(json);
+  std::set<std::string> measured;
+  for (const Json& row : report.at("rows").as_array()) {
+    if (row.at("status").as_string() == "declined") continue;
+    EXPECT_EQ(row.at("status").as_string(), "ok") << row.to_string(2);
+    EXPECT_GT(row.at("share_of_copy").as_double(), 0);
+    measured.insert(row.at("op").as_string());
+  }
+  for (const char* op : {"scale", "activate_backward", "bias_grad", "batch_norm_act_backward",
+                         "gradient_check", "adam_update"}) {
+    EXPECT_EQ(measured.count(op), 1U) << op;
+  }
+}
+
 TEST(TrainBench, TimesFit) {
   const TempFolder folder;
   const std::filesystem::path json = folder.path() / "rows.json";
