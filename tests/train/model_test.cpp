@@ -229,7 +229,7 @@ TEST(Model, ANaNStopsTrainingAndChangesNothing) {
 
 TEST(Model, CallbacksThatDoNotObserveStepsAreCalledForEpochsOnly) {
   struct Count : Callback {
-    explicit Count(bool steps) : observes(steps) {}
+    explicit Count(bool wanted) : observes(wanted) {}
     void on_step_end(Model&, int, std::int64_t, const Logs&) override { ++steps; }
     void on_epoch_end(Model&, int, const Logs& logs) override {
       ++epochs;
