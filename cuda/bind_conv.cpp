@@ -91,9 +91,6 @@ const char* gemm_declines(const ConvShape& shape) {
   return kernels::conv_implicit_gemm_declines(shape, kPass);
 }
 
-/// Products of f32 are not rounded to tf32: no op asks for it.
-constexpr bool kAllowTf32 = false;
-
 /// The launchers of the three passes, by one way.
 struct Direct {
   static constexpr const char* kName = "direct";
@@ -128,18 +125,18 @@ struct ImplicitGemm {
   static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
                              const kernels::Epilogue& epilogue) {
     return kernels::conv_forward_implicit_gemm(
-        stream_of(context), shape, context.input_type(0).dtype, kAllowTf32, context.input(0),
-        context.input(1), epilogue, context.output(0));
+        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(),
+        context.input(0), context.input(1), epilogue, context.output(0));
   }
   static cudaError_t backward_data(const ConvShape& shape, const KernelContext& context) {
     return kernels::conv_backward_data_implicit_gemm(
-        stream_of(context), shape, context.input_type(0).dtype, kAllowTf32, context.input(0),
-        context.input(1), context.output(0));
+        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(),
+        context.input(0), context.input(1), context.output(0));
   }
   static cudaError_t backward_filter(const ConvShape& shape, const KernelContext& context) {
     return kernels::conv_backward_filter_implicit_gemm(
-        stream_of(context), shape, context.input_type(0).dtype, kAllowTf32, context.input(0),
-        context.input(1), context.output(0), context.workspace());
+        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(),
+        context.input(0), context.input(1), context.output(0), context.workspace());
   }
 };
 

@@ -18,16 +18,16 @@ struct Operands {
 struct Cublaslt {
   std::shared_ptr<const cublaslt::Handle> handle;  // null: declines
   std::string problem;
-  bool allow_tf32 = false;
   std::int64_t workspace_limit_bytes = 0;
 
   /// A bias is the op's input 2.
-  LowerResult lower(cublaslt::Product product, Operands operands = {}) const {
+  LowerResult lower(cublaslt::Product product, const LowerRequest& request,
+                    Operands operands = {}) const {
     if (handle == nullptr) return Decline{problem};
     if (product.rows == 0 || product.inner == 0 || product.columns == 0) {
       return Decline{"an empty product"};
     }
-    product.allow_tf32 = allow_tf32;
+    product.allow_tf32 = request.allow_tf32;
     product.workspace_limit_bytes = workspace_limit_bytes;
     try {
       auto matmul = std::make_unique<cublaslt::Matmul>(handle, product);
@@ -55,7 +55,7 @@ LowerResult product_of(const Cublaslt& library, const ops::MatMul& op, const Low
   cublaslt::Product product{r.inputs[0].dtype, c[0], a[op.transpose_a ? 0 : 1], c[1]};
   product.transpose_a = op.transpose_a;
   product.transpose_b = op.transpose_b;
-  return library.lower(product);
+  return library.lower(product, r);
 }
 
 LowerResult product_of(const Cublaslt& library, const ops::MatMulBiasAct& op,
@@ -65,7 +65,7 @@ LowerResult product_of(const Cublaslt& library, const ops::MatMulBiasAct& op,
   cublaslt::Product product{r.inputs[0].dtype, x[0], x[1], r.outputs[0].shape[1]};
   product.bias = true;
   product.relu = op.activation.kind == Activation::Kind::relu;
-  return library.lower(product);
+  return library.lower(product, r);
 }
 
 /// Why a convolution of pictures `x` with weights `w` is not one matrix product, or empty.
@@ -90,7 +90,7 @@ cublaslt::Product forward_product(const ValueType& x, const Shape& w) {
 LowerResult product_of(const Cublaslt& library, const ops::Conv2d& op, const LowerRequest& r) {
   std::string reason = not_a_product(op, r.inputs[0].shape, r.inputs[1].shape);
   if (!reason.empty()) return Decline{std::move(reason)};
-  return library.lower(forward_product(r.inputs[0], r.inputs[1].shape));
+  return library.lower(forward_product(r.inputs[0], r.inputs[1].shape), r);
 }
 
 LowerResult product_of(const Cublaslt& library, const ops::Conv2dBiasAct& op,
@@ -103,7 +103,7 @@ LowerResult product_of(const Cublaslt& library, const ops::Conv2dBiasAct& op,
   cublaslt::Product product = forward_product(r.inputs[0], r.inputs[1].shape);
   product.bias = true;
   product.relu = op.activation.kind == Activation::Kind::relu;
-  return library.lower(product);
+  return library.lower(product, r);
 }
 
 /// dx (pixels, C) = dy (pixels, K) w (K, C).
@@ -112,7 +112,7 @@ LowerResult product_of(const Cublaslt& library, const ops::Conv2dBackwardData& o
   const Shape& w = r.inputs[1].shape;
   std::string reason = not_a_product(op, r.outputs[0].shape, w);
   if (!reason.empty()) return Decline{std::move(reason)};
-  return library.lower({r.inputs[0].dtype, pixels(r.inputs[0].shape), w.n(), w.c()});
+  return library.lower({r.inputs[0].dtype, pixels(r.inputs[0].shape), w.n(), w.c()}, r);
 }
 
 /// dw (K, C) = dy (pixels, K)^T x (pixels, C).
@@ -123,7 +123,7 @@ LowerResult product_of(const Cublaslt& library, const ops::Conv2dBackwardFilter&
   if (!reason.empty()) return Decline{std::move(reason)};
   cublaslt::Product product{r.inputs[0].dtype, w.n(), pixels(r.inputs[0].shape), w.c()};
   product.transpose_a = true;
-  return library.lower(product, {1, 0});
+  return library.lower(product, r, {1, 0});
 }
 
 template <class DerivedOp>
@@ -136,8 +136,7 @@ void add_product(KernelTable& table, const Cublaslt& library) {
 }  // namespace
 
 void bind_cublaslt(KernelTable& table, const TableOptions& options) {
-  Cublaslt library{nullptr, "no libraries are used on this device", options.allow_tf32,
-                   options.workspace_limit_bytes};
+  Cublaslt library{nullptr, "no libraries are used on this device", options.workspace_limit_bytes};
   if (options.libraries != nullptr) {
     library.handle = options.libraries->cublaslt;
     library.problem = options.libraries->cublaslt_problem;

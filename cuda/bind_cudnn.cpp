@@ -37,7 +37,7 @@ class CudnnKernel final : public Kernel {
 struct Cudnn {
   std::shared_ptr<cudnn::Target> target;  // null: declines
   std::string problem;
-  cudnn::EngineRules rules;
+  std::int64_t workspace_limit_bytes = 0;
   std::shared_ptr<cudnn::PlanCache> plans;
 
   LowerResult lower(const cudnn::Convolution& convolution, const LowerRequest& request,
@@ -51,8 +51,8 @@ struct Cudnn {
       if (shape->numel() == 0) return Decline{"an empty tensor"};
     }
     std::string reason;
-    std::unique_ptr<cudnn::Plan> plan =
-        cudnn::choose_plan(target, convolution, rules, reason, plans.get());
+    std::unique_ptr<cudnn::Plan> plan = cudnn::choose_plan(
+        target, convolution, {request.allow_tf32, workspace_limit_bytes}, reason, plans.get());
     if (plan == nullptr) return Decline{std::move(reason)};
     Lowering lowering;
     lowering.workspace_bytes = plan->workspace_bytes();
@@ -76,9 +76,7 @@ cudnn::Convolution describe(Pass pass, const ops::ConvAttributes& attributes, co
 }  // namespace
 
 void bind_cudnn(KernelTable& table, const TableOptions& options) {
-  Cudnn library{nullptr,
-                "no libraries are used on this device",
-                {options.allow_tf32, options.workspace_limit_bytes},
+  Cudnn library{nullptr, "no libraries are used on this device", options.workspace_limit_bytes,
                 nullptr};
   if (options.libraries != nullptr) {
     library.target = options.libraries->cudnn;

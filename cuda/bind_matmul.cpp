@@ -24,9 +24,6 @@ kernels::Epilogue epilogue_of(const ops::MatMulBiasAct& op, const KernelContext&
   return {.bias = context.input(2), .function = function_of(op.activation)};
 }
 
-/// Products of f32 are not rounded to tf32: no op asks for it.
-constexpr bool kAllowTf32 = false;
-
 template <class DerivedOp>
 MatmulShape shape_of(const DerivedOp& op, const LowerRequest& request) {
   return shape_of(op, request.inputs[0].shape, request.inputs[1].shape);
@@ -46,7 +43,7 @@ cudaError_t run_simple(const DerivedOp& op, const KernelContext& context) {
 template <class DerivedOp>
 cudaError_t run_gemm(const DerivedOp& op, const KernelContext& context) {
   return kernels::matmul_gemm(stream_of(context), shape_of(op, context),
-                              context.input_type(0).dtype, kAllowTf32, context.input(0),
+                              context.input_type(0).dtype, context.allow_tf32(), context.input(0),
                               context.input(1), epilogue_of(op, context), context.output(0),
                               context.workspace());
 }

@@ -19,6 +19,12 @@ cudaError_t advance_step(const ops::AdvanceStep&, const KernelContext& context) 
                                context.mutable_input<float>(4));
 }
 
+cudaError_t hold_step(const ops::HoldStep&, const KernelContext& context) {
+  return kernels::hold_step(stream_of(context), context.mutable_input<std::int64_t>(0),
+                            context.input<std::int64_t>(1), context.input<std::int32_t>(2),
+                            context.output<std::int32_t>(0));
+}
+
 cudaError_t commit_step(const ops::CommitStep&, const KernelContext& context) {
   return kernels::commit_step(stream_of(context), context.mutable_input<std::int64_t>(0),
                               context.input<std::int32_t>(1));
@@ -239,6 +245,7 @@ void bind_update(KernelTable& table) {
   table.add<GradientCheck>(
       "cuda",
       bind<GradientCheck>(gradient_check, {{}, gradient_check_workspace, gradient_check_declines}));
+  table.add<HoldStep>("cuda", bind<HoldStep>(hold_step));
   table.add<CommitStep>("cuda", bind<CommitStep>(commit_step));
   table.add<UpdateAverage>(
       "cuda", bind<UpdateAverage>(update_average, {{}, nullptr, average_declines<UpdateAverage>}));

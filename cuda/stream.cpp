@@ -49,6 +49,9 @@ CudaStream::~CudaStream() {
     if (staging.sent != nullptr) static_cast<void>(cudaEventDestroy(staging.sent));
     static_cast<void>(cudaFreeHost(staging.memory));
   }
+  for (const cudaEvent_t event : {begin_, end_}) {
+    if (event != nullptr) static_cast<void>(cudaEventDestroy(event));
+  }
   static_cast<void>(cudaFreeHost(landing_));
   static_cast<void>(cudaStreamDestroy(stream_));
 }
@@ -94,6 +97,31 @@ void CudaStream::download(void* to, const void* from, std::size_t bytes) {
         "cannot copy from the GPU");
   synchronize();
   if (small && bytes > 0) std::memcpy(to, landing_, bytes);
+}
+
+void CudaStream::copy(void* to, const void* from, std::size_t bytes) {
+  const DeviceGuard guard(ordinal_);
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_),
+        "cannot copy within the GPU's memory");
+}
+
+void CudaStream::fill(void* to, std::uint8_t byte, std::size_t bytes) {
+  const DeviceGuard guard(ordinal_);
+  check(cudaMemsetAsync(to, byte, bytes, stream_), "cannot fill GPU memory");
+}
+
+double CudaStream::milliseconds(const std::function<void()>& work) {
+  const DeviceGuard guard(ordinal_);
+  for (cudaEvent_t* event : {&begin_, &end_}) {
+    if (*event == nullptr) check(cudaEventCreate(event), "cannot make an event");
+  }
+  check(cudaEventRecord(begin_, stream_), "cannot record an event");
+  work();
+  check(cudaEventRecord(end_, stream_), "cannot record an event");
+  check(cudaEventSynchronize(end_), "work on the GPU failed");
+  float elapsed = 0;
+  check(cudaEventElapsedTime(&elapsed, begin_, end_), "cannot read the time between two events");
+  return elapsed;
 }
 
 void CudaStream::synchronize() { check(cudaStreamSynchronize(stream_), "work on the GPU failed"); }

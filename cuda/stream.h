@@ -20,6 +20,9 @@ class CudaStream final : public Stream {
   void* handle() const override { return stream_; }
   void upload(void* to, const void* from, std::size_t bytes) override;
   void download(void* to, const void* from, std::size_t bytes) override;
+  void copy(void* to, const void* from, std::size_t bytes) override;
+  void fill(void* to, std::uint8_t byte, std::size_t bytes) override;
+  double milliseconds(const std::function<void()>& work) override;
   void synchronize() override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
 
@@ -37,6 +40,9 @@ class CudaStream final : public Stream {
   std::array<Staging, 2> staging_;
   std::size_t next_staging_ = 0;
   void* landing_ = nullptr;  ///< pinned memory for small downloads
+  /// Around what is timed; made when something is.
+  cudaEvent_t begin_ = nullptr;
+  cudaEvent_t end_ = nullptr;
 };
 
 }  // namespace fovea::cuda

@@ -11,8 +11,6 @@ struct TableOptions {
   /// Null: none are used, as on the host, where tests run the kernels.
   const Libraries* libraries = nullptr;
   int sm = 0;  ///< the device's compute capability, such as 90; 0: none
-  /// Whether f32 products may be rounded to TF32.
-  bool allow_tf32 = false;
   std::int64_t workspace_limit_bytes = std::int64_t{256} << 20;  ///< for one kernel
 };
 

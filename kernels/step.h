@@ -15,7 +15,8 @@ cudaError_t advance_step(cudaStream_t stream, std::int64_t* attempted, const std
                          const float* table, std::int64_t rows, const std::int64_t* table_start,
                          float* rate);
 
-/// go = finite while held_at is 0, else 0; where held_at is 0 and finite is not 1, held_at = attempted.
+/// go = finite while held_at is 0, else 0; where held_at is 0 and finite is not 1, held_at =
+/// attempted.
 cudaError_t hold_step(cudaStream_t stream, std::int64_t* held_at, const std::int64_t* attempted,
                       const std::int32_t* finite, std::int32_t* go);
 

@@ -1,5 +1,6 @@
 #include "host/cpu/cpu_device.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 
@@ -21,6 +22,18 @@ class CpuStream final : public Stream {
   }
   void download(void* to, const void* from, std::size_t bytes) override {
     if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+  }
+  void fill(void* to, std::uint8_t byte, std::size_t bytes) override {
+    if (bytes > 0) std::memset(to, byte, bytes);
+  }
+  double milliseconds(const std::function<void()>& work) override {
+    const auto begin = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+        .count();
   }
   void synchronize() override {}
   std::unique_ptr<Recording> record(const std::function<void()>&) override { return nullptr; }

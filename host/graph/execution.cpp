@@ -1,7 +1,6 @@
 #include "host/graph/execution.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -142,10 +141,10 @@ void Execution::run_step(const Step& step) const {
   Stream& stream = arena_->stream();
   void* const* pointers = pointers_.data() + step.first_pointer;
   try {
-    step.kernel->run(KernelContext({pointers, plan.inputs.size()},
-                                   {pointers + plan.inputs.size(), plan.outputs.size()},
-                                   plan.input_types, plan.output_types, step.workspace,
-                                   plan_->options().threads, stream.handle()));
+    step.kernel->run(KernelContext(
+        {pointers, plan.inputs.size()}, {pointers + plan.inputs.size(), plan.outputs.size()},
+        plan.input_types, plan.output_types, step.workspace, plan_->options().threads,
+        stream.handle(), plan_->options().allow_tf32));
     if (wait_for_steps_) stream.synchronize();
   } catch (const Error& error) {
     fail(error.code(), "'", plan.path, "' (", plan.op->name(), ", ", plan.candidate,
@@ -241,12 +240,7 @@ std::vector<double> Execution::profile(int repeats) {
   std::vector<std::vector<double>> times(steps_.size());
   for (int r = 0; r < repeats; ++r) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {
-      const auto begin = std::chrono::steady_clock::now();
-      run_step(steps_[s]);
-      arena_->stream().synchronize();
-      const std::chrono::duration<double, std::milli> elapsed =
-          std::chrono::steady_clock::now() - begin;
-      times[s].push_back(elapsed.count());
+      times[s].push_back(arena_->stream().milliseconds([&] { run_step(steps_[s]); }));
     }
   }
   std::vector<double> medians;

@@ -14,7 +14,9 @@ constexpr std::array kNetworks = {
     Entry{"cifar10_cnn", [] { return cifar10_cnn(); }},
     Entry{"lenet5", [] { return lenet5(); }},
     Entry{"mlp", [] { return mlp(); }},
+    Entry{"resnet18", [] { return resnet18(); }},
     Entry{"resnet20", [] { return resnet20(); }},
+    Entry{"vgg16", [] { return vgg16(); }},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "fovea/models.h"
 #include "fovea/ops/basic.h"
 #include "fovea/ops/pool.h"
+#include "host/models/conv_norm.h"
 
 namespace fovea {
 namespace {
@@ -30,23 +31,11 @@ class PaddedShortcut : public LayerBase<PaddedShortcut> {
   std::int64_t channels_;
 };
 
-Symbol conv_norm(const Symbol& x, std::int64_t filters, Size2 strides, double l2,
-                 const std::string& path, const std::string& number) {
-  const Symbol y = Conv2D(filters, 3,
-                          {.strides = strides,
-                           .padding = Padding::cells(1),
-                           .use_bias = false,
-                           .kernel_initializer = he_normal(),
-                           .kernel_regularizer = {.l2 = l2},
-                           .name = path + "conv" + number})(x);
-  return BatchNorm({.name = path + "norm" + number})(y);
-}
-
 Symbol residual_block(const Symbol& x, std::int64_t filters, double l2, const std::string& path) {
   const bool new_stage = x.shape().c() != filters;
-  Symbol y = conv_norm(x, filters, new_stage ? 2 : 1, l2, path, "1");
+  Symbol y = conv_norm(x, filters, path, "1", {.strides = new_stage ? 2 : 1, .l2 = l2});
   y = Relu(path + "relu1")(y);
-  y = conv_norm(y, filters, 1, l2, path, "2");
+  y = conv_norm(y, filters, path, "2", {.l2 = l2});
   const Symbol shortcut = new_stage ? PaddedShortcut(filters, path + "shortcut")(x) : x;
   y = Add(path + "add")({y, shortcut});
   return Relu(path + "relu2")(y);
@@ -58,7 +47,7 @@ Network resnet20(std::int64_t classes, double l2) {
   const Symbol x = input({32, 32, 3});
   // The mean and variance of CIFAR-10's channels, of pixels from 0 to 255.
   Symbol y = Normalization({125.3, 123.0, 113.9}, {63.0 * 63.0, 62.1 * 62.1, 66.7 * 66.7})(x);
-  y = conv_norm(y, 16, 1, l2, "stem.", "");
+  y = conv_norm(y, 16, "stem.", "", {.l2 = l2});
   y = Relu("stem.relu")(y);
   std::int64_t filters = 16;
   for (int stage = 1; stage <= 3; ++stage, filters *= 2) {

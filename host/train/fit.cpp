@@ -300,12 +300,7 @@ class Fit {
     unchecked_samples_ += batch.count;
     if (must_check(step + 1 == steps)) check();
     progress_.step(step, [this] { return impl_.read_metrics("train"); });
-    if (!options_.callbacks.empty()) {
-      const Logs logs = impl_.read_metrics("train");
-      for (const auto& callback : options_.callbacks) {
-        callback->on_step_end(model_, position().epoch, step, logs);
-      }
-    }
+    tell_observers(step);
     save_on_the_way();
   }
 
@@ -320,9 +315,8 @@ class Fit {
 
   /// Before anybody is told of the steps, and every now and then.
   bool must_check(bool last) const {
-    return last || impl_.device->is_host() || !options_.callbacks.empty() || interrupted() ||
-           save_is_due() || unchecked_steps_ >= kStepsUnchecked ||
-           seconds_since(check_begin_) >= kSecondsUnchecked;
+    return last || impl_.device->is_host() || observed() || interrupted() || save_is_due() ||
+           unchecked_steps_ >= kStepsUnchecked || seconds_since(check_begin_) >= kSecondsUnchecked;
   }
 
   /// Waits for the steps so far; throws for the first that was not finite.
@@ -342,6 +336,20 @@ class Fit {
     position().step -= 1 + attempted - held;
     loader_->start_epoch(position().data_epoch, position().step);
     impl_.report_nonfinite(enqueue(*loader_->next(), position().step), held);
+  }
+
+  bool observed() const {
+    return std::any_of(options_.callbacks.begin(), options_.callbacks.end(),
+                       [](const auto& callback) { return callback->observes_steps(); });
+  }
+
+  void tell_observers(std::int64_t step) {
+    std::optional<Logs> logs;
+    for (const auto& callback : options_.callbacks) {
+      if (!callback->observes_steps()) continue;
+      if (!logs) logs = impl_.read_metrics("train");
+      callback->on_step_end(model_, position().epoch, step, *logs);
+    }
   }
 
   void finish_epoch() {

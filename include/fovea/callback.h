@@ -41,6 +41,8 @@ class FOVEA_API Callback {
   /// `logs` are the running averages of the epoch; `step` counts from 0 within it.
   virtual void on_step_end(Model& model, int epoch, std::int64_t step, const Logs& logs);
   virtual void on_epoch_end(Model& model, int epoch, const Logs& logs);
+  /// Whether on_step_end wants to be called: its metrics are read from the device in every step.
+  virtual bool observes_steps() const { return true; }
   virtual void on_train_end(Model& model);
   /// Saved in checkpoints under `name`, so that a resumed run goes on as if never interrupted.
   virtual std::string name() const { return {}; }

@@ -28,6 +28,13 @@ class FOVEA_API Stream {
   virtual void upload(void* to, const void* from, std::size_t bytes) = 0;
   /// From device to host memory; waits until `to` is filled.
   virtual void download(void* to, const void* from, std::size_t bytes) = 0;
+  /// Within device memory; the two do not overlap.
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  /// Sets every byte of device memory to `byte`.
+  virtual void fill(void* to, std::uint8_t byte, std::size_t bytes) = 0;
+  /// How long the device takes for what `work` enqueues here, by the device's own clock where it
+  /// has one: what was enqueued before does not count. Waits for it; not for use within record().
+  virtual double milliseconds(const std::function<void()>& work) = 0;
   /// Waits until everything enqueued is done; any thread may. Throws what went wrong with it.
   virtual void synchronize() = 0;
   /// Calls `work` and records what it enqueues instead of running it. `work` neither downloads nor

@@ -30,14 +30,15 @@ class KernelContext {
  public:
   KernelContext(std::span<void* const> inputs, std::span<void* const> outputs,
                 std::span<const ValueType> input_types, std::span<const ValueType> output_types,
-                void* workspace, int threads, void* stream)
+                void* workspace, int threads, void* stream, bool allow_tf32 = false)
       : inputs_(inputs),
         outputs_(outputs),
         input_types_(input_types),
         output_types_(output_types),
         workspace_(workspace),
         threads_(threads),
-        stream_(stream) {}
+        stream_(stream),
+        allow_tf32_(allow_tf32) {}
 
   std::size_t input_count() const { return inputs_.size(); }
   std::size_t output_count() const { return outputs_.size(); }
@@ -62,6 +63,8 @@ class KernelContext {
   int threads() const { return threads_; }
   /// The device's stream (a cudaStream_t on CUDA, null on the CPU).
   void* stream() const { return stream_; }
+  /// As LowerRequest has it.
+  bool allow_tf32() const { return allow_tf32_; }
 
  private:
   std::span<void* const> inputs_;
@@ -71,6 +74,7 @@ class KernelContext {
   void* workspace_;
   int threads_;
   void* stream_;
+  bool allow_tf32_;
 };
 
 /// One node's computation, ready to run many times. Made when a plan is lowered; its run() neither

@@ -22,6 +22,18 @@ FOVEA_API Network cifar10_cnn(std::int64_t classes = 10);
 /// Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition" (2016), section 4.2.
 FOVEA_API Network resnet20(std::int64_t classes = 10, double l2 = 0);
 
+/// ResNet-18 for (224, 224, 3) pictures: four stages of two blocks with 64 to 512 filters, batch
+/// norm, shortcuts by 1x1 convolutions where the shape changes. 11,689,512 trainable parameters
+/// with 1,000 classes, and 9,600 running statistics. Source: He, Zhang, Ren, Sun, "Deep Residual
+/// Learning for Image Recognition" (2016), section 4.1.
+FOVEA_API Network resnet18(std::int64_t classes = 1000);
+
+/// VGG16 for (224, 224, 3) pictures: thirteen 3x3 convolutions in five blocks that end in 2x2 max
+/// pooling, and two dense layers of 4,096 with dropout. 138,357,544 parameters with 1,000 classes.
+/// Source: Simonyan, Zisserman, "Very Deep Convolutional Networks for Large-Scale Image
+/// Recognition" (2015), configuration D.
+FOVEA_API Network vgg16(std::int64_t classes = 1000);
+
 /// Two hidden dense layers of 512, for (32, 32, 3) pictures: what convolutions are compared with.
 /// 1,841,162 parameters with 10 classes.
 FOVEA_API Network mlp(std::int64_t classes = 10);

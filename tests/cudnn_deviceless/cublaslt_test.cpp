@@ -180,14 +180,14 @@ class Cublaslt : public testing::Test {
   LowerResult lower(const Op& op, std::span<const ValueType> inputs, bool allow_tf32 = false) {
     cuda::TableOptions options;
     options.libraries = &libraries_;
-    options.allow_tf32 = allow_tf32;
     options.workspace_limit_bytes = 12345;
     KernelTable table;
     cuda::bind_cublaslt(table, options);
     const std::vector<ValueType> outputs = op.infer(inputs);
     const std::vector<Layout> layouts(inputs.size());
     const bool used[] = {true};
-    return table.candidates(op.name()).at(0).factory(op, {inputs, outputs, layouts, used, {}, 1});
+    return table.candidates(op.name()).at(0).factory(
+        op, {inputs, outputs, layouts, used, {}, 1, allow_tf32});
   }
 
   cuda::Libraries libraries_;

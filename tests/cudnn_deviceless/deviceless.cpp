@@ -120,14 +120,13 @@ void add_questions(const NetworkConvolution& net, std::vector<Question>& questio
   add(fused, "_residual_relu", {x, w, {net.k}, y});
 }
 
-const KernelTable& table_of(const DescribedGpu& gpu, bool allow_tf32) {
-  static std::map<std::pair<int, bool>, KernelTable> tables;
-  const auto [entry, is_new] = tables.try_emplace({gpu.sm, allow_tf32});
+const KernelTable& table_of(const DescribedGpu& gpu) {
+  static std::map<int, KernelTable> tables;
+  const auto [entry, is_new] = tables.try_emplace(gpu.sm);
   if (is_new) {
     cuda::TableOptions options;
     options.libraries = &gpu.libraries;
     options.sm = gpu.sm;
-    options.allow_tf32 = allow_tf32;
     cuda::bind_cudnn(entry->second, options);
   }
   return entry->second;
@@ -149,7 +148,7 @@ const std::vector<Math>& all_math() {
 }
 
 std::vector<Question> op_case_questions() {
-  const KernelTable& table = table_of(described_gpus().front(), false);
+  const KernelTable& table = table_of(described_gpus().front());
   std::vector<Question> questions;
   for (const OpCase& op_case : op_cases()) {
     if (table.candidates(op_case.op_name()).empty()) continue;
@@ -172,8 +171,8 @@ Answered ask(const DescribedGpu& gpu, const Math& math, const Question& question
   const std::vector<ValueType> outputs = question.op->infer(inputs);
   const std::vector<Layout> layouts(inputs.size());
   const bool used[] = {true};
-  const LowerRequest request{inputs, outputs, layouts, used, {}, 1};
-  const auto& candidates = table_of(gpu, math.allow_tf32).candidates(question.op->name());
+  const LowerRequest request{inputs, outputs, layouts, used, {}, 1, math.allow_tf32};
+  const auto& candidates = table_of(gpu).candidates(question.op->name());
   LowerResult result = candidates.at(0).factory(*question.op, request);
   if (auto* lowering = std::get_if<Lowering>(&result)) {
     return {Answer::precompiled, {}, lowering->workspace_bytes};

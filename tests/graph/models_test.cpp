@@ -103,11 +103,44 @@ TEST(Zoo, ResNet20DecaysItsKernelsWhenAsked) {
   EXPECT_EQ(l2_of(resnet20(10, 5e-5), "stem.norm.gamma"), 0);
 }
 
+/// Numbers in a network's trainable parameters, or in its running statistics.
+std::int64_t numbers(const Network& network, bool trainable) {
+  std::int64_t count = 0;
+  for (const ParameterRecord& parameter : network.parameters()) {
+    if (parameter.trainable == trainable) count += parameter.shape.numel();
+  }
+  return count;
+}
+
+TEST(Zoo, ResNet18IsThePapersSize) {
+  const Network network = resnet18();
+  EXPECT_EQ(numbers(network, true), 11689512);
+  EXPECT_EQ(numbers(network, false), 9600);
+  EXPECT_EQ(layer(network, "stem.norm").output, (Shape{112, 112, 64}));
+  EXPECT_EQ(layer(network, "stem.pool").output, (Shape{56, 56, 64}));
+  EXPECT_EQ(layer(network, "stage2.block1.shortcut_conv").parameter_count(), 64 * 128);
+  EXPECT_EQ(layer(network, "stage4.block2.relu2").output, (Shape{7, 7, 512}));
+  EXPECT_EQ(layer(network, "stage1.block1.add").connected_to,
+            (std::vector<std::string>{"stage1.block1.norm2", "stem.pool"}));
+  EXPECT_EQ(layer(network, "stage3.block1.add").connected_to,
+            (std::vector<std::string>{"stage3.block1.norm2", "stage3.block1.shortcut_norm"}));
+}
+
+TEST(Zoo, Vgg16IsThePapersSize) {
+  const Network network = vgg16();
+  EXPECT_EQ(network.parameter_count(), 138357544);
+  EXPECT_EQ(layer(network, "block5.pool").output, (Shape{7, 7, 512}));
+  EXPECT_EQ(layer(network, "dense1").parameter_count(), 25088 * 4096 + 4096);
+  EXPECT_EQ(GraphOf(network, 1).count("conv2d"), 13);
+}
+
 TEST(Zoo, ClassesAreAnArgument) {
   EXPECT_EQ(cifar10_cnn(100).outputs().front().shape, (Shape{100}));
   EXPECT_EQ(resnet20(100).outputs().front().shape, (Shape{100}));
   EXPECT_EQ(mlp(7).outputs().front().shape, (Shape{7}));
   EXPECT_EQ(lenet5(26).outputs().front().shape, (Shape{26}));
+  EXPECT_EQ(resnet18(5).outputs().front().shape, (Shape{5}));
+  EXPECT_EQ(vgg16(5).outputs().front().shape, (Shape{5}));
 }
 
 TEST(Zoo, EveryNetworkComesBackFromJsonAndTakesBytes) {
@@ -123,13 +156,15 @@ TEST(Zoo, EveryNetworkComesBackFromJsonAndTakesBytes) {
     const InputSpec& spec = network.inputs().front();
     const Value bytes = b.input("bytes", {spec.shape.prepend(4), DType::u8});
     const auto outputs = network.build(b, {{spec.name, bytes}});
-    EXPECT_EQ(graph.type(outputs.front().second), (ValueType{{4, 10}, DType::f32}));
+    const Shape& sample = network.outputs().front().shape;
+    EXPECT_EQ(graph.type(outputs.front().second), (ValueType{sample.prepend(4), DType::f32}));
   }
 }
 
 TEST(Zoo, AnUnknownNameListsTheKnownOnes) {
-  EXPECT_EQ(error_of([] { make_network("resnet21"); }),
-            "unknown network 'resnet21'; known: cifar10_cnn, lenet5, mlp, resnet20");
+  EXPECT_EQ(
+      error_of([] { make_network("resnet21"); }),
+      "unknown network 'resnet21'; known: cifar10_cnn, lenet5, mlp, resnet18, resnet20, vgg16");
 }
 
 }  // namespace

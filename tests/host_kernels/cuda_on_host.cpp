@@ -15,7 +15,7 @@
 namespace on_host {
 namespace {
 
-constexpr std::size_t kStackBytes = 256 << 10;
+constexpr std::size_t kStackBytes = 64 << 10;  // AddressSanitizer clears them at each switch
 constexpr unsigned kMaxThreads = 1024;
 constexpr unsigned kMaxBlocksYZ = 65535;
 constexpr std::size_t kMaxSharedBytes = 227 << 10;

@@ -227,6 +227,32 @@ TEST(Model, ANaNStopsTrainingAndChangesNothing) {
   expect_error(ErrorCode::numeric, "step 2", [&] { model.fit(data, quiet(1, 8)); });
 }
 
+TEST(Model, CallbacksThatDoNotObserveStepsAreCalledForEpochsOnly) {
+  struct Count : Callback {
+    explicit Count(bool wanted) : observes(wanted) {}
+    void on_step_end(Model&, int, std::int64_t, const Logs&) override { ++steps; }
+    void on_epoch_end(Model&, int, const Logs& logs) override {
+      ++epochs;
+      EXPECT_GT(logs.at("loss"), 0);
+    }
+    bool observes_steps() const override { return observes; }
+    bool observes;
+    int steps = 0;
+    int epochs = 0;
+  };
+  const auto every_step = std::make_shared<Count>(true);
+  const auto every_epoch = std::make_shared<Count>(false);
+  Model model = compiled_model(small_cnn());
+  FitOptions options = quiet(2);
+  options.batch_size = 16;
+  options.callbacks = {every_step, every_epoch};
+  model.fit(bright_channel(48), options);
+  EXPECT_EQ(every_step->steps, 6);
+  EXPECT_EQ(every_step->epochs, 2);
+  EXPECT_EQ(every_epoch->steps, 0);
+  EXPECT_EQ(every_epoch->epochs, 2);
+}
+
 TEST(Model, RefusesWhatDoesNotFit) {
   Model model = compiled_model(small_cnn());
   const Dataset data = bright_channel(6);
