@@ -117,14 +117,24 @@ void prepare(ucontext_t& context, void* stack) {
   makecontext(&context, fiber_main, 0);
 }
 
+/// Memory behind a page that nobody may touch, so that a stack which overflows is noticed; null
+/// where there is none.
+void* make_stack() {
+  constexpr std::size_t kGuardBytes = 64 << 10;
+  void* memory = mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  mprotect(memory, kGuardBytes, PROT_NONE);
+  return static_cast<char*>(memory) + kGuardBytes;
+}
+
 /// One that begins its work when it is resumed.
 Fiber* Launch::free_fiber() {
   if (free_.empty()) {
     fibers().push_back(std::make_unique<Fiber>());
     Fiber* fiber = fibers().back().get();
-    fiber->stack = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-    if (fiber->stack == MAP_FAILED) die("there is no memory for another thread's stack");
+    fiber->stack = make_stack();
+    if (fiber->stack == nullptr) die("there is no memory for another thread's stack");
     free_.push_back(fiber);
   }
   Fiber* fiber = free_.back();

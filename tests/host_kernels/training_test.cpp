@@ -2,11 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "fovea/models.h"
 #include "host/graph/passes.h"
 #include "host/train/step_graph.h"
 #include "tests/host_kernels/cuda_on_host_device.h"
+#include "tests/support/expect_error.h"
 #include "tests/train/small_data.h"
 
 namespace fovea::test {
@@ -25,6 +27,12 @@ Network branched() {
   return Network({x}, {Dense(3, {.activation = "softmax"})(GlobalAvgPool2D()(pooled))});
 }
 
+/// Models open the device by its name.
+[[maybe_unused]] const bool registered = [] {
+  register_device(cuda_on_host());
+  return true;
+}();
+
 std::vector<double> losses(Model& model, int steps) {
   const Dataset data = bright_channel(48);
   std::vector<double> result;
@@ -37,10 +45,7 @@ std::vector<double> losses(Model& model, int steps) {
   return result;
 }
 
-class CudaTraining : public ::testing::TestWithParam<Network (*)()> {
- protected:
-  static void SetUpTestSuite() { register_device(cuda_on_host()); }
-};
+class CudaTraining : public ::testing::TestWithParam<Network (*)()> {};
 
 INSTANTIATE_TEST_SUITE_P(Networks, CudaTraining, ::testing::Values(&small_cnn, &branched));
 
@@ -67,6 +72,40 @@ TEST_P(CudaTraining, PredictsAsTheCpu) {
   const Tensor actual = cuda.predict(x, 4);
   for (std::int64_t i = 0; i < expected.numel(); ++i) {
     EXPECT_NEAR(actual.item(i), expected.item(i), 1e-5);
+  }
+}
+
+/// fit() lets steps run before it looks whether they were well: one that was not holds all after
+/// it.
+TEST(CudaFit, HoldsAtANaNAndNamesTheLayer) {
+  const auto make = [] {
+    return compiled_model(Sequential{Input({4}), Dense(3, {.activation = "softmax"})}, 3, 1, "f32",
+                          "cuda_on_host");
+  };
+  Dataset data;
+  data.name = "numbers";
+  data.x = Tensor::full({320, 4}, 0.5);
+  data.y = Tensor::zeros({320}, DType::i32);
+  FitOptions options = quiet(1);
+  options.shuffle = false;
+  Model expected = make();
+  Dataset good = data;
+  good.x = data.x.slice(0, 112);
+  good.y = data.y.slice(0, 112);
+  expected.fit(good, options);
+
+  Model model = make();
+  data.x.data<float>()[112 * 4] = std::numeric_limits<float>::quiet_NaN();  // the eighth batch
+  expect_error(ErrorCode::numeric, "step 8 gave", [&] { model.fit(data, options); });
+  EXPECT_TRUE(same_weights(model, expected));
+}
+
+TEST_P(CudaTraining, LearnsIn16Bits) {
+  for (const char* precision : {"bf16", "f16"}) {
+    SCOPED_TRACE(precision);
+    Model model = compiled_model(GetParam()(), 3, 1, precision, "cuda_on_host");
+    const std::vector<double> values = losses(model, 24);
+    EXPECT_LT(values.back(), 0.8 * values.front());
   }
 }
 

@@ -85,6 +85,7 @@ struct Prepared {
   static PlanOptions plan_options(const Op& op, const RunOptions& options) {
     PlanOptions result;
     result.threads = options.threads;
+    result.allow_tf32 = options.allow_tf32;
     if (!options.candidate.empty()) result.force[std::string(op.name())] = options.candidate;
     return result;
   }

@@ -19,6 +19,7 @@ struct RunOptions {
   /// The candidate to force; empty: whichever accepts first.
   std::string candidate;
   int threads = 1;
+  bool allow_tf32 = false;
   /// Put floating inputs into the arena, where a kernel may overwrite those that its lowering's
   /// in_place names.
   bool inputs_in_arena = false;

@@ -1,0 +1,26 @@
+// Tests that need a GPU: they skip with the reason where there is none.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "fovea/device.h"
+
+namespace fovea::test {
+
+/// The first GPU, or null with the reason why there is none.
+struct Gpu {
+  std::shared_ptr<Device> device;
+  std::string problem;
+};
+const Gpu& gpu();
+
+}  // namespace fovea::test
+
+#define FOVEA_NEEDS_GPU()                                              \
+  do {                                                                 \
+    if (::fovea::test::gpu().device == nullptr)                        \
+      GTEST_SKIP() << "needs a GPU: " << ::fovea::test::gpu().problem; \
+  } while (false)
