@@ -137,7 +137,7 @@ void fill_operand(const Bench& bench, const Source& source, std::uint64_t seed,
   if (source.constant) {
     fill_repeating(bench, Tensor::full({4096}, *source.constant, source.type.dtype), operand);
   } else {
-    fill_repeating(bench, Pattern(source.type.dtype, seed).stored(), operand);
+    fill_repeating(bench, pattern_of(source.type.dtype, seed).stored(), operand);
   }
 }
 
@@ -203,7 +203,7 @@ class Session {
     for (const Source& source : work.inputs) {
       inputs.push_back(allocate(source.type));
       types.push_back(source.type);
-      fill_operand(bench_, source, inputs.size(), inputs.back());
+      fill_operand(bench_, source, 1 + inputs.size() % 2, inputs.back());
     }
     std::vector<Operand> outputs;
     for (const ValueType& type : work.op->infer(types)) outputs.push_back(allocate(type));

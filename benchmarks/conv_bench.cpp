@@ -9,6 +9,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <iostream>
@@ -117,12 +118,13 @@ class Contest {
   /// The inputs' values and the samples' reference: made when a candidate has accepted.
   void fill_inputs() {
     if (!reference_.empty()) return;
-    const Pattern patterns[2] = {{problem_.format.storage, 1}, {problem_.format.storage, 2}};
+    const std::array<const Pattern*, 2> patterns = {&pattern_of(problem_.format.storage, 1),
+                                                    &pattern_of(problem_.format.storage, 2)};
     for (std::size_t i = 0; i < 2; ++i) {
-      fill_repeating(bench_, patterns[i].stored(), inputs_[i]);
+      fill_repeating(bench_, patterns[i]->stored(), inputs_[i]);
     }
     samples_ = sample_elements(problem_.output.shape.numel(), kSamples);
-    reference_ = conv_reference(problem_, {&patterns[0], &patterns[1]}, samples_, options_.threads);
+    reference_ = conv_reference(problem_, patterns, samples_, options_.threads);
   }
 
   Row measure(const KernelTable::Candidate& candidate) {

@@ -47,17 +47,16 @@ json_string() {
   printf '"%s"' "$(printf '%s' "$text" | tr '\n\t' '  ' | tr -d '\000-\037')"
 }
 
-# {"key": "value", ...} of pairs; a value that begins with '=' is written as it stands behind it.
+# {"key": "value", ...} of pairs; a key that ends in '=' has a value that is JSON already.
 json_object() {
   local separator='' value
   printf '{'
   while [ $# -gt 0 ]; do
-    value=$2
-    case $value in
-      =*) value=${value#=} ;;
-      *) value=$(json_string "$value") ;;
+    case $1 in
+      *=) value=$2 ;;
+      *) value=$(json_string "$2") ;;
     esac
-    printf '%s%s: %s' "$separator" "$(json_string "$1")" "$value"
+    printf '%s%s: %s' "$separator" "$(json_string "${1%=}")" "$value"
     separator=', '
     shift 2
   done
@@ -171,8 +170,8 @@ sanitize() { # sanitize TOOL SECONDS PROGRAM [ARGUMENT...]
   esac
   tail -n 5 "$log"
   sanitizer_rows+=("$(json_object tool "$tool" program "$program" status "$result" \
-    exit_code "=$status" message "$(grep '=========' "$log" | tail -n 1 || tail -n 1 "$log")")")
-  json_object rows "=$(json_array "${sanitizer_rows[@]}")" >"$out/sanitizer.json"
+    exit_code= "$status" message "$(grep '=========' "$log" | tail -n 1 || tail -n 1 "$log")")")
+  json_object rows= "$(json_array "${sanitizer_rows[@]}")" >"$out/sanitizer.json"
   [ "$result" = passed ]
 }
 
@@ -217,7 +216,7 @@ status_of() { # of a stage, as an earlier run or this one has left it
 }
 
 write_stage() { # write_stage NAME STATUS SECONDS REASON
-  json_object stage "$1" status "$2" seconds "=$3" reason "$4" >"$out/stage_$1.json"
+  json_object stage "$1" status "$2" seconds= "$3" reason "$4" >"$out/stage_$1.json"
   say "$1: $2 after $3 s${4:+: $4}"
 }
 
@@ -263,9 +262,9 @@ write_summary() {
     compute_capability "$(gpu_query compute_cap)" nvcc "$nvcc" cudnn "$cudnn" \
     cublaslt "${FOVEA_CUBLASLT:-}" compiler "$(first_line c++ --version)" \
     torch "$("$python" -c 'import torch; print(torch.__version__)' 2>/dev/null || echo none)" \
-    system "$(uname -sr)" cores "=$(nproc)" commit "$(commit)" \
-    date "$(date -u +%FT%TZ)" seconds "=$SECONDS" \
-    stages "=$(json_array "${rows[@]}")" >"$out/summary.json"
+    system "$(uname -sr)" cores= "$(nproc)" commit "$(commit)" \
+    date "$(date -u +%FT%TZ)" seconds= "$SECONDS" \
+    stages= "$(json_array "${rows[@]}")" >"$out/summary.json"
   echo >>"$out/summary.json"
 }
 

@@ -21,9 +21,8 @@ double matmul_rate(const Bench& bench, const KernelTable::Candidate& candidate,
     const std::shared_ptr<void> memory[3] = {
         bench.allocate(type.bytes()), bench.allocate(type.bytes()), bench.allocate(type.bytes())};
     // Random numbers: with equal ones a chip draws less power, and may clock higher.
-    const Pattern pattern(format.storage, 1);
     for (const auto& block : memory) {
-      fill_repeating(bench, pattern.stored(), {type, block.get()});
+      fill_repeating(bench, pattern_of(format.storage, 1).stored(), {type, block.get()});
     }
     auto prepared = CandidateRun::prepare(bench, candidate, ops::MatMul{},
                                           {{type, memory[0].get()}, {type, memory[1].get()}},

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <utility>
 
 #include "fovea/float16.h"
 #include "host/cpu/parallel.h"
@@ -187,6 +189,11 @@ Pattern::Pattern(DType storage, std::uint64_t seed)
     const float value = static_cast<float>(bits >> 40) * 0x1.0p-23F - 1;
     values_[static_cast<std::size_t>(i)] = store(storage, value, stored_.mutable_raw(), i);
   }
+}
+
+const Pattern& pattern_of(DType storage, std::uint64_t seed) {
+  static std::map<std::pair<DType, std::uint64_t>, Pattern> patterns;
+  return patterns.try_emplace({storage, seed}, storage, seed).first->second;
 }
 
 std::vector<std::int64_t> sample_elements(std::int64_t elements, std::int64_t count) {

@@ -32,6 +32,9 @@ class Pattern {
   std::vector<float> values_;
 };
 
+/// Made when first asked for, and kept; for use by one thread.
+const Pattern& pattern_of(DType storage, std::uint64_t seed);
+
 /// Flat indices of `count` elements in runs of eight neighbours, the runs spread at random, the
 /// first and the last element among them; all elements where there are no more.
 std::vector<std::int64_t> sample_elements(std::int64_t elements, std::int64_t count);

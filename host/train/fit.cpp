@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <optional>
 
 #include "host/graph/step_state.h"
 #include "host/io/atomic_file.h"
