@@ -134,7 +134,9 @@ void expect_tf32(std::int64_t rows, std::int64_t inner, std::int64_t columns, bo
   const double nt = tf32_error(layouts[2], shape);
   for (const double error : {nn, tn, nt}) {
     EXPECT_LE(error, kTf32Tolerance);
-    if (rounded) EXPECT_GT(error, 1e-5);
+    if (rounded) {
+      EXPECT_GT(error, 1e-5);
+    }
   }
 }
 
