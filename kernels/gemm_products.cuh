@@ -209,7 +209,11 @@ struct GemmConfig {
   static constexpr int kStages = 3;
   static constexpr int kWarps = kRows / kWarpRows * (kColumns / kWarpColumns);
   static constexpr unsigned kThreads = kWarps * kWarpSize;
+#ifdef FOVEA_BEFORE_SM80
+  static constexpr unsigned kBlocksPerProcessor = 1;  // copies wait in registers
+#else
   static constexpr unsigned kBlocksPerProcessor = 512 / kThreads;  // at up to 128 registers
+#endif
   template <Major kMajorA, Major kMajorB>
   using Product = std::conditional_t<kOnTensorCores, TensorProduct<GemmConfig, kMajorA, kMajorB>,
                                      SimtProduct<GemmConfig, kMajorA, kMajorB>>;

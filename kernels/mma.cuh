@@ -62,7 +62,7 @@ __device__ __forceinline__ void multiply_fragments_by_shuffles(float (&c)[4],
   const unsigned lane = threadIdx.x % kWarpSize;
   const auto row_lanes = static_cast<int>(lane / 4 * 4);
   const auto column_lanes = static_cast<int>(lane % 4 * 8);
-#pragma unroll
+#pragma unroll 1  // slow at any rate: better short
   for (int t = 0; t < 4; ++t) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {

@@ -123,28 +123,34 @@ double tf32_error(const OpCase& op_case, const kernels::MatmulShape& shape) {
   return relative_error(c, expected[0]);
 }
 
-TEST(Gemm, Tf32ProductsAgree) {
-  for (const int sm : {80, 75}) {
-    const OnArchitecture architecture(sm);
-    for (const std::int64_t blocks : {1, 128}) {
-      const Overridden many(kernels::many_blocks, blocks);
-      for (const auto& [rows, inner, columns] :
-           {std::array<std::int64_t, 3>{136, 36, 132}, std::array<std::int64_t, 3>{7, 13, 5}}) {
-        const std::vector<OpCase> layouts = products(rows, inner, columns);
-        kernels::MatmulShape shape = {rows, columns, inner};
-        const double nn = tf32_error(layouts[0], shape);
-        shape.transpose_a = true;
-        const double tn = tf32_error(layouts[1], shape);
-        shape.transpose_a = false;
-        shape.transpose_b = true;
-        const double nt = tf32_error(layouts[2], shape);
-        for (const double error : {nn, tn, nt}) {
-          EXPECT_LE(error, kTf32Tolerance);
-          EXPECT_GT(error, sm < 80 ? 0 : 1e-5);  // rounded indeed
-        }
-      }
+void expect_tf32(std::int64_t rows, std::int64_t inner, std::int64_t columns, bool rounded) {
+  const std::vector<OpCase> layouts = products(rows, inner, columns);
+  kernels::MatmulShape shape = {rows, columns, inner};
+  const double nn = tf32_error(layouts[0], shape);
+  shape.transpose_a = true;
+  const double tn = tf32_error(layouts[1], shape);
+  shape.transpose_a = false;
+  shape.transpose_b = true;
+  const double nt = tf32_error(layouts[2], shape);
+  for (const double error : {nn, tn, nt}) {
+    EXPECT_LE(error, kTf32Tolerance);
+    if (rounded) {
+      EXPECT_GT(error, 1e-5);
     }
   }
+}
+
+TEST(Gemm, Tf32ProductsAgree) {
+  expect_tf32(7, 13, 5, true);
+  expect_tf32(24, 36, 20, true);
+  const Overridden many(kernels::many_blocks, 1);
+  expect_tf32(132, 20, 136, true);
+}
+
+TEST(Gemm, Tf32ProductsAreF32BeforeSm80) {
+  const OnArchitecture turing(75);
+  expect_tf32(7, 13, 5, false);
+  expect_tf32(24, 36, 20, false);
 }
 
 TEST(Gemm, Tf32ConvolutionsAgree) {
