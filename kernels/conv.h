@@ -4,9 +4,8 @@
 // with zeros where the window hangs over the edge; k and c are of the same group. Tensors are f32,
 // f16 or bf16, all of one type, aligned to 16 bytes; sums are f32.
 //
-// Three ways. `direct` takes everything. `implicit_gemm` is a matrix product whose operands are
-// gathered from the pictures as it goes, on tensor cores for 16-bit types. `depthwise` is for one
-// channel and one filter per group.
+// Two ways. `direct` takes everything. `implicit_gemm` is a matrix product whose operands are
+// gathered from the pictures as it goes, on tensor cores for 16-bit types.
 #pragma once
 
 #include <cuda_runtime_api.h>
