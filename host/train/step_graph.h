@@ -45,7 +45,8 @@ inline constexpr std::int64_t kRateTableSize = 1024;
 
 /// Throws what layers and losses throw for shapes that do not fit. `compile` may be null for
 /// predict.
-Graph build_step_graph(const Network& network, const CompileOptions* compile, const StepSpec& spec);
+FOVEA_INTERNAL Graph build_step_graph(const Network& network, const CompileOptions* compile,
+                                      const StepSpec& spec);
 
 /// The loss of an output, from either form of CompileOptions. Throws invalid_argument when there is
 /// none for it.
