@@ -76,8 +76,9 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool, GlobalAvgPoolBackward,
       BatchNorm, BatchNormBackward, BatchNormInference, BatchNormInferenceBackward, BatchNormAct,
       BatchNormActBackward, FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward,
-      PointwiseLoss, PointwiseLossBackward, OneHot, Accuracy, AdvanceStep, GradientCheck,
-      CommitStep, UpdateAverage, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate>();
+      PointwiseLoss, PointwiseLossBackward, OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep,
+      CommitStep, UpdateAverage, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate,
+      Unscale, AdjustLossScale>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }
