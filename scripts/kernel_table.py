@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Writes kernels/README.md: every kernel of a built library with the registers it takes.
+"""Compiles every kernel and writes kernels/README.md: what each takes of a GPU's registers.
 
-    scripts/kernel_table.py [LIBRARY]      (build/release/lib/libfovea.so unless told otherwise)
+    scripts/kernel_table.py [ARCHITECTURE...]      (75 80 86 89 90a 100 120 unless told otherwise)
 
-Reads what the compiler recorded in the library, by cuobjdump of the CUDA toolkit. Ends with 1 when
-a kernel keeps anything in local memory: registers that did not suffice, or an array indexed at run
-time.
+Warnings are errors. Ends with 1, too, when a kernel keeps anything in local memory: registers that
+did not suffice, or an array indexed at run time. Needs nvcc, and some minutes.
 """
 
 import collections
+import concurrent.futures
+import os
 import pathlib
 import re
 import shutil
@@ -16,6 +17,9 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+ARCHITECTURES = ["75", "80", "86", "89", "90a", "100", "120"]
+FLAGS = ["-std=c++20", "--expt-relaxed-constexpr", "-O3", "-I.", "-Iinclude",
+         "-Werror=all-warnings", "-Xptxas=-v", "-c", "-o", os.devnull]
 KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\s*\(")
 
 HEAD = """# Kernels
@@ -26,16 +30,35 @@ runs on the host, from this very source, under AddressSanitizer and UBSan, and i
 CPU's f64 reference: `tests/host_kernels`.
 
 Registers per thread are the most that any instantiation takes; local memory is what did not fit into
-them. `scripts/kernel_table.py` writes this table from a built library.
+them. `scripts/kernel_table.py` compiles the kernels and writes this table.
 
 """
 
 
-def tool(name):
-    found = shutil.which(name) or f"/usr/local/cuda/bin/{name}"
-    if not pathlib.Path(found).exists():
-        sys.exit(f"kernel_table: no {name}; put the CUDA toolkit's bin folder into PATH")
-    return found
+def find_nvcc():
+    nvcc = shutil.which("nvcc") or "/usr/local/cuda/bin/nvcc"
+    if not pathlib.Path(nvcc).exists():
+        sys.exit("kernel_table: no nvcc; put the CUDA toolkit's bin folder into PATH")
+    return nvcc
+
+
+def compile_one(nvcc, path, architecture):
+    """[(kernel, registers, bytes in local memory)] of one file's instantiations."""
+    code = f"arch=compute_{architecture},code=sm_{architecture}"
+    result = subprocess.run([nvcc, *FLAGS, "-gencode", code, str(path.relative_to(ROOT))],
+                            cwd=ROOT, capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit(f"kernel_table: {path.name} for {architecture}:\n{result.stdout}{result.stderr}")
+    rows, kernel, local = [], None, 0
+    for line in result.stderr.splitlines():
+        if found := re.search(r"Compiling entry function '(\S+)'", line):
+            kernel, local = found[1], 0
+        if found := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+)", line):
+            local = sum(int(count) for count in found.groups())
+        if (found := re.search(r"Used (\d+) registers", line)) and kernel:
+            name = re.search(r"\d+([a-z]\w*?_kernel)(?=I|E|P|x|\b)", kernel)
+            rows.append((name[1] if name else kernel, int(found[1]), local))
+    return rows
 
 
 def kernels_in_sources():
@@ -47,53 +70,38 @@ def kernels_in_sources():
     return files
 
 
-def usage(library):
-    """(kernel, architecture) -> (instantiations, most registers, most local bytes)."""
-    text = subprocess.run([tool("cuobjdump"), "--dump-resource-usage", str(library)],
-                          check=True, capture_output=True, text=True).stdout
-    mangled = re.findall(r"Function (\S+):", text)
-    names = dict(zip(mangled, subprocess.run(["c++filt"], input="\n".join(mangled), check=True,
-                                             capture_output=True, text=True).stdout.splitlines()))
-    table = collections.defaultdict(lambda: (0, 0, 0))
-    architecture = None
-    function = None
-    for line in text.splitlines():
-        if found := re.search(r"arch = (sm_\w+)", line):
-            architecture = found[1]
-        if found := re.search(r"Function (\S+):", line):
-            function = names[found[1]]
-        if found := re.search(r"REG:(\d+) STACK:(\d+) SHARED:\d+ LOCAL:(\d+)", line):
-            kernel = re.search(r"(\w+_kernel)\b", function)
-            if kernel is None:
-                continue
-            count, registers, local = table[kernel[1], architecture]
-            table[kernel[1], architecture] = (count + 1, max(registers, int(found[1])),
-                                              max(local, int(found[2]) + int(found[3])))
-    return table
-
-
 def main():
-    library = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build/release/lib/libfovea.so"
+    architectures = sys.argv[1:] or ARCHITECTURES
+    nvcc = find_nvcc()
     files = kernels_in_sources()
-    table = usage(library)
-    architectures = sorted({architecture for _, architecture in table},
-                           key=lambda name: int(re.sub(r"\D", "", name)))
-    columns = ["kernel", "file", "instantiations"]
-    columns += [f"registers, {architecture}" for architecture in architectures] + ["local memory"]
-    lines = [" | ".join(columns), " | ".join(["---"] * len(columns))]
-    spilled = []
+    jobs = [(path, a) for path in sorted((ROOT / "kernels").glob("*.cu")) for a in architectures]
+    most = collections.defaultdict(int)
+    count = collections.Counter()
+    local_bytes = collections.Counter()
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(lambda job: compile_one(nvcc, *job), jobs)
+        for (_, architecture), rows in zip(jobs, results):
+            for kernel, registers, local in rows:
+                most[kernel, architecture] = max(most[kernel, architecture], registers)
+                count[kernel, architecture] += 1
+                local_bytes[kernel] = max(local_bytes[kernel], local)
+
+    unknown = sorted({kernel for kernel, _ in most} - set(files))
+    if unknown:
+        sys.exit(f"kernel_table: cannot tell which kernels these are: {', '.join(unknown)}")
+    lines = [["kernel", "file", "instantiations", *(f"sm_{a}" for a in architectures),
+              "local memory"]]
+    lines.append(["---"] * len(lines[0]))
     for kernel in sorted(files, key=lambda name: (files[name], name)):
-        rows = [table.get((kernel, architecture), (0, 0, 0)) for architecture in architectures]
-        local = max((row[2] for row in rows), default=0)
-        if local:
-            spilled.append(kernel)
-        cells = [f"`{kernel}`", files[kernel], str(max(row[0] for row in rows))]
-        cells += [str(row[1]) if row[0] else "none" for row in rows] + [f"{local} bytes"]
-        lines.append(" | ".join(cells))
-    (ROOT / "kernels/README.md").write_text(HEAD + "".join(f"| {line} |\n" for line in lines))
+        instantiations = max(count[kernel, a] for a in architectures)
+        lines.append([f"`{kernel}`", files[kernel], str(instantiations),
+                      *(str(most[kernel, a]) for a in architectures),
+                      f"{local_bytes[kernel]} bytes"])
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    (ROOT / "kernels/README.md").write_text(HEAD + table)
     print(f"{len(files)} kernels for {', '.join(architectures)}: kernels/README.md")
-    if spilled:
-        sys.exit("kernel_table: in local memory: " + ", ".join(spilled))
+    if spilling := sorted(kernel for kernel in local_bytes if local_bytes[kernel] > 0):
+        sys.exit("kernel_table: in local memory: " + ", ".join(spilling))
 
 
 if __name__ == "__main__":

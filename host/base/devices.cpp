@@ -50,7 +50,7 @@ std::shared_ptr<Device> open_device(const std::string& name) {
       return cpu_device();
     }
   }
-  if (const std::shared_ptr<Device> registered = Registry::instance().find(name)) return registered;
+  if (std::shared_ptr<Device> registered = Registry::instance().find(name)) return registered;
   int ordinal = 0;
   const char* const end = name.data() + name.size();
   const bool numbered = name.starts_with("cuda:") && name.size() > 5 &&
