@@ -4,6 +4,7 @@
 
 #include "cuda/bind.h"
 #include "fovea/ops/conv.h"
+#include "kernels/bias.h"
 #include "kernels/conv.h"
 
 namespace fovea::cuda {
@@ -145,8 +146,9 @@ template <class Way>
 cudaError_t backward_filter_bias(const ConvShape& shape, const KernelContext& context) {
   const cudaError_t status = Way::backward_filter(shape, context);
   if (status != cudaSuccess) return status;
-  return kernels::conv_backward_bias(stream_of(context), shape, context.input_type(1).dtype,
-                                     context.input(1), context.output(1), context.workspace());
+  return kernels::bias_grad(stream_of(context), context.input_type(1).dtype, context.input(1),
+                            context.output(1), shape.output_pixels(), shape.filters,
+                            context.workspace());
 }
 
 template <class Way>
@@ -166,7 +168,8 @@ void bind_way(KernelTable& table) {
     return backward_filter_bias<Way>(shape, context);
   };
   const auto with_bias_bytes = [](const ConvShape& shape) {
-    return std::max(Way::kFilterBytes(shape), kernels::conv_backward_bias_workspace_bytes(shape));
+    return std::max(Way::kFilterBytes(shape),
+                    kernels::bias_grad_workspace_bytes(shape.output_pixels(), shape.filters));
   };
   constexpr auto kForwardDeclines = Way::template kDeclines<ConvPass::forward>;
   constexpr auto kFilterDeclines = Way::template kDeclines<ConvPass::backward_filter>;

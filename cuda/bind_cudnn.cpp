@@ -4,6 +4,7 @@
 #include "cuda/bind.h"
 #include "cuda/cudnn/plan.h"
 #include "fovea/ops/conv.h"
+#include "kernels/bias.h"
 
 namespace fovea::cuda {
 namespace {
@@ -31,6 +32,24 @@ class CudnnKernel final : public Kernel {
   std::unique_ptr<cudnn::Plan> plan_;
   std::vector<std::int64_t> ids_;
   std::vector<void*> pointers_;
+};
+
+/// dW by cuDNN, then db by our own sum; one after the other, they share the workspace.
+class FilterAndBiasKernel final : public Kernel {
+ public:
+  explicit FilterAndBiasKernel(std::unique_ptr<Kernel> filter) : filter_(std::move(filter)) {}
+
+  void run(const KernelContext& context) override {
+    filter_->run(context);
+    const ValueType& dy = context.input_type(1);
+    const std::int64_t columns = dy.shape.c();
+    check(kernels::bias_grad(stream_of(context), dy.dtype, context.input(1), context.output(1),
+                             dy.shape.numel() / columns, columns, context.workspace()),
+          "the bias gradient");
+  }
+
+ private:
+  std::unique_ptr<Kernel> filter_;
 };
 
 /// What a table knows of cuDNN.
@@ -100,6 +119,20 @@ void bind_cudnn(KernelTable& table, const TableOptions& options) {
         return library.lower(
             describe(Pass::backward_filter, op, r.inputs[0], r.outputs[0].shape, r.inputs[1].shape),
             r, {kX, kY}, kW);
+      });
+  table.add<ops::Conv2dBackwardFilterBias>(
+      "cudnn", [library](const ops::Conv2dBackwardFilterBias& op, const LowerRequest& r) {
+        LowerResult result = library.lower(
+            describe(Pass::backward_filter, op, r.inputs[0], r.outputs[0].shape, r.inputs[1].shape),
+            r, {kX, kY}, kW);
+        if (auto* lowering = std::get_if<Lowering>(&result)) {
+          const Shape& dy = r.inputs[1].shape;
+          lowering->kernel = std::make_unique<FilterAndBiasKernel>(std::move(lowering->kernel));
+          lowering->workspace_bytes =
+              std::max(lowering->workspace_bytes,
+                       kernels::bias_grad_workspace_bytes(dy.numel() / dy.c(), dy.c()));
+        }
+        return result;
       });
   table.add<ops::Conv2dBiasAct>(
       "cudnn", [library](const ops::Conv2dBiasAct& op, const LowerRequest& r) -> LowerResult {

@@ -51,11 +51,6 @@ cudaError_t conv_backward_filter_direct(cudaStream_t stream, const ConvShape& sh
                                         const void* x, const void* dy, void* dw, void* workspace);
 std::int64_t conv_backward_filter_direct_workspace_bytes(const ConvShape& shape);
 
-/// db[k] = sum over the pixels of dy.
-cudaError_t conv_backward_bias(cudaStream_t stream, const ConvShape& shape, DType dtype,
-                               const void* dy, void* db, void* workspace);
-std::int64_t conv_backward_bias_workspace_bytes(const ConvShape& shape);
-
 /// As above. `allow_tf32`: f32 operands are rounded to 10 bits of fraction, for tensor cores.
 cudaError_t conv_forward_implicit_gemm(cudaStream_t stream, const ConvShape& shape, DType dtype,
                                        bool allow_tf32, const void* x, const void* w,

@@ -11,7 +11,6 @@
 #include "kernels/divide.cuh"
 #include "kernels/epilogue.cuh"
 #include "kernels/launch.h"
-#include "kernels/shared_memory.cuh"
 #include "kernels/sum_parts.cuh"
 
 namespace fovea::kernels {
@@ -20,11 +19,6 @@ namespace {
 constexpr int kThreads = 256;
 constexpr std::int64_t kMaxParts = 256;
 constexpr std::int64_t kPixelsPerPart = 512;
-
-/// A sum per thread of a block.
-struct ThreadSums {
-  float at[kThreads];
-};
 
 /// ConvShape for kernels.
 struct Sizes {
@@ -169,29 +163,6 @@ __global__ void conv_backward_filter_direct_kernel(Sizes sizes, const T* x, cons
   parts[blockIdx.y * weights + weight] = sum;
 }
 
-/// Part blockIdx.y of the pixels; threads along y sum every blockDim.y-th of its rows, and the
-/// first of them adds their sums up.
-template <class T>
-__global__ void conv_backward_bias_kernel(const T* dy, float* parts, std::int64_t pixels,
-                                          std::int64_t filters, std::int64_t pixels_per_part) {
-  auto& sums = shared_memory<ThreadSums>().at;
-  const std::int64_t k = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  const std::int64_t first = blockIdx.y * pixels_per_part;
-  const std::int64_t last = std::min(first + pixels_per_part, pixels);
-  float sum = 0;
-  if (k < filters) {
-#pragma unroll 8
-    for (std::int64_t pixel = first + threadIdx.y; pixel < last; pixel += blockDim.y) {
-      sum += to_float(dy[pixel * filters + k]);
-    }
-  }
-  sums[threadIdx.y * blockDim.x + threadIdx.x] = sum;
-  __syncthreads();
-  if (threadIdx.y != 0 || k >= filters) return;
-  for (unsigned row = 1; row < blockDim.y; ++row) sum += sums[row * blockDim.x + threadIdx.x];
-  parts[blockIdx.y * filters + k] = sum;
-}
-
 const char* conv_direct_declines(const ConvShape& shape) {
   constexpr std::int64_t kLimit = std::int64_t{1} << 31;
   if (shape.input_pixels() >= kLimit || shape.output_pixels() >= kLimit) {
@@ -249,27 +220,6 @@ cudaError_t conv_backward_filter_direct(cudaStream_t stream, const ConvShape& sh
                static_cast<const T*>(dy), sums, shape.weights(), pixels_per_part);
     if (status != cudaSuccess) return status;
     return sum_parts(stream, sums, parts, shape.weights(), static_cast<T*>(dw));
-  });
-}
-
-std::int64_t conv_backward_bias_workspace_bytes(const ConvShape& shape) {
-  return parts_of(shape) * shape.filters * std::int64_t{sizeof(float)};
-}
-
-cudaError_t conv_backward_bias(cudaStream_t stream, const ConvShape& shape, DType dtype,
-                               const void* dy, void* db, void* workspace) {
-  const std::int64_t parts = parts_of(shape);
-  LaunchShape launch_shape = shape_for(1, shape.filters);
-  launch_shape.blocks = {launch_shape.blocks.y, static_cast<unsigned>(parts)};
-  const std::int64_t pixels = shape.output_pixels();
-  auto* sums = static_cast<float*>(workspace);
-  return with_floating_type(dtype, [&](auto type) {
-    using T = typename decltype(type)::Type;
-    const cudaError_t status = launch("conv_backward_bias_kernel", stream, launch_shape,
-                                      conv_backward_bias_kernel<T>, static_cast<const T*>(dy), sums,
-                                      pixels, shape.filters, (pixels + parts - 1) / parts);
-    if (status != cudaSuccess) return status;
-    return sum_parts(stream, sums, parts, shape.filters, static_cast<T*>(db));
   });
 }
 

@@ -45,14 +45,22 @@ std::vector<double> losses(Model& model, int steps) {
   return result;
 }
 
-class CudaTraining : public ::testing::TestWithParam<Network (*)()> {};
+struct Case {
+  const char* name;
+  Network (*make)();
+};
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
-INSTANTIATE_TEST_SUITE_P(Networks, CudaTraining, ::testing::Values(&small_cnn, &branched));
+class CudaTraining : public ::testing::TestWithParam<Case> {};
+
+INSTANTIATE_TEST_SUITE_P(Networks, CudaTraining,
+                         ::testing::Values(Case{"chain", &small_cnn}, Case{"branched", &branched}),
+                         [](const auto& param_info) { return param_info.param.name; });
 
 TEST_P(CudaTraining, StepsGiveTheCpusLosses) {
   constexpr int kSteps = 12;
-  Model cpu = compiled_model(GetParam()());
-  Model cuda = compiled_model(GetParam()(), 3, 1, "f32", "cuda_on_host");
+  Model cpu = compiled_model(GetParam().make());
+  Model cuda = compiled_model(GetParam().make(), 3, 1, "f32", "cuda_on_host");
   const std::vector<double> expected = losses(cpu, kSteps);
   const std::vector<double> actual = losses(cuda, kSteps);
   for (int step = 0; step < kSteps; ++step) {
@@ -63,9 +71,9 @@ TEST_P(CudaTraining, StepsGiveTheCpusLosses) {
 }
 
 TEST_P(CudaTraining, PredictsAsTheCpu) {
-  Model cpu = compiled_model(GetParam()());
+  Model cpu = compiled_model(GetParam().make());
   losses(cpu, 3);
-  Model cuda = compiled_model(GetParam()(), 3, 1, "f32", "cuda_on_host");
+  Model cuda = compiled_model(GetParam().make(), 3, 1, "f32", "cuda_on_host");
   for (const std::string& path : cpu.weight_paths()) cuda.set_weight(path, cpu.weight(path));
   const Tensor x = bright_channel(10, 7).x;
   const Tensor expected = cpu.predict(x, 4);
@@ -101,11 +109,11 @@ TEST(CudaFit, HoldsAtANaNAndNamesTheLayer) {
 }
 
 TEST_P(CudaTraining, LearnsIn16Bits) {
-  Model cpu = compiled_model(GetParam()());
+  Model cpu = compiled_model(GetParam().make());
   const double first = losses(cpu, 1).front();
   for (const char* precision : {"bf16", "f16"}) {
     SCOPED_TRACE(precision);
-    Model model = compiled_model(GetParam()(), 3, 1, precision, "cuda_on_host");
+    Model model = compiled_model(GetParam().make(), 3, 1, precision, "cuda_on_host");
     const std::vector<double> values = losses(model, 6);
     EXPECT_NEAR(values.front(), first, 0.02 * first);
     EXPECT_LT(values.back(), values.front());
