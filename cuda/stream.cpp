@@ -65,7 +65,9 @@ CudaStream::Staging& CudaStream::free_staging(std::size_t bytes) {
     check(cudaEventSynchronize(staging.sent), "an upload failed");
   }
   if (staging.bytes < bytes) {
-    check(cudaFreeHost(std::exchange(staging.memory, nullptr)), "cannot free pinned memory");
+    if (staging.memory != nullptr) {
+      check(cudaFreeHost(std::exchange(staging.memory, nullptr)), "cannot free pinned memory");
+    }
     staging.bytes = 0;
     check(cudaMallocHost(&staging.memory, bytes), "cannot allocate pinned host memory");
     staging.bytes = bytes;

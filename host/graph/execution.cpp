@@ -37,22 +37,6 @@ bool sync_wanted() {
   return value != nullptr && std::string(value) != "0" && *value != '\0';
 }
 
-/// While one exists, kernels may run.
-class KernelScope {
- public:
-  explicit KernelScope(const Plan& plan)
-      : device_(*plan.device()), threads_(plan.options().threads) {
-    device_.begin_kernels(threads_);
-  }
-  ~KernelScope() { device_.end_kernels(threads_); }
-  KernelScope(const KernelScope&) = delete;
-  KernelScope& operator=(const KernelScope&) = delete;
-
- private:
-  Device& device_;
-  int threads_;
-};
-
 }  // namespace
 
 Arena::~Arena() {
@@ -85,6 +69,7 @@ Execution::Execution(std::shared_ptr<const Plan> plan, Variables& variables,
     input_slots_.emplace_back(device->allocate(static_cast<std::size_t>(bytes)),
                               [device](void* memory) { device->release(memory); });
   }
+  const KernelScope scope(*device, plan_->options().threads);
   for (const PlanStep& step : plan_->steps()) {
     LowerResult result = (*step.factory)(*step.op, step.request(plan_->options()));
     auto* lowering = std::get_if<Lowering>(&result);
@@ -189,7 +174,7 @@ bool Execution::record_steps() {
 
 void Execution::run() {
   place_inputs();
-  const KernelScope scope(*plan_);
+  const KernelScope scope(*plan_->device(), plan_->options().threads);
   // Eager once: what kernels load or set up on their first run cannot be recorded.
   if (recording_ == nullptr && (eager_runs_++ == 0 || !record_steps())) return run_steps();
   recording_->replay();
@@ -224,7 +209,7 @@ std::string Execution::first_nonfinite(const Step& step) const {
 
 std::string Execution::find_nonfinite() {
   place_inputs();
-  const KernelScope scope(*plan_);
+  const KernelScope scope(*plan_->device(), plan_->options().threads);
   std::string first;
   for (const Step& step : steps_) {
     run_step(step);
@@ -236,7 +221,7 @@ std::string Execution::find_nonfinite() {
 std::vector<double> Execution::profile(int repeats) {
   run();
   arena_->stream().synchronize();
-  const KernelScope scope(*plan_);
+  const KernelScope scope(*plan_->device(), plan_->options().threads);
   std::vector<std::vector<double>> times(steps_.size());
   for (int r = 0; r < repeats; ++r) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {

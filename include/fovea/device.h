@@ -64,7 +64,8 @@ class FOVEA_API Device {
 
   virtual std::shared_ptr<Stream> make_stream() = 0;
 
-  /// Kernels run between these two calls: the place to set what threads or the driver need to know.
+  /// Kernels run, and candidates are asked, between these two calls (see KernelScope): the place to
+  /// set what threads or the driver need to know.
   virtual void begin_kernels(int /*threads*/) {}
   virtual void end_kernels(int /*threads*/) noexcept {}
 
@@ -73,6 +74,21 @@ class FOVEA_API Device {
 
  private:
   KernelTable kernels_;
+};
+
+/// While one exists, the calling thread may run the device's kernels and ask its candidates.
+class KernelScope {
+ public:
+  KernelScope(Device& device, int threads) : device_(device), threads_(threads) {
+    device_.begin_kernels(threads_);
+  }
+  ~KernelScope() { device_.end_kernels(threads_); }
+  KernelScope(const KernelScope&) = delete;
+  KernelScope& operator=(const KernelScope&) = delete;
+
+ private:
+  Device& device_;
+  int threads_;
 };
 
 /// The CPU device; made on first use, the same one each time.
