@@ -18,7 +18,7 @@ bool accepted(const Graph& graph, const Node& node, const Device& device,
   }
   for (Value output : node.outputs) step.output_types.push_back(graph.type(output));
   step.outputs.resize(node.outputs.size());
-  step.output_used.fill(true);
+  step.output_used.resize(node.outputs.size(), true);
   const auto forced = options.force.find(node.op->name());
   const auto& candidates = device.kernels().candidates(node.op->name());
   return std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) {

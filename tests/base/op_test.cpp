@@ -77,7 +77,7 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       BatchNorm, BatchNormBackward, BatchNormInference, BatchNormInferenceBackward, BatchNormAct,
       BatchNormActBackward, FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward,
       PointwiseLoss, PointwiseLossBackward, OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep,
-      CommitStep, UpdateAverage, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate,
+      CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate,
       Unscale, AdjustLossScale>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
