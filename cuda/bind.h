@@ -32,6 +32,7 @@ void bind_activation(KernelTable& table);
 void bind_loss(KernelTable& table);
 void bind_loss_scale(KernelTable& table);
 void bind_update(KernelTable& table);
+void bind_data(KernelTable& table);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

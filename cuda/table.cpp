@@ -23,6 +23,7 @@ void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options
   bind_loss(table);
   bind_loss_scale(table);
   bind_update(table);
+  bind_data(table);
 }
 
 std::string declines_by_type(const LowerRequest& request) {
