@@ -6,9 +6,7 @@
 #include "host/graph/rewrite.h"
 
 namespace fovea {
-namespace {
 
-/// Whether some candidate takes the node, its inputs being plain.
 bool accepted(const Graph& graph, const Node& node, const Device& device,
               const PlanOptions& options) {
   PlanStep step;
@@ -26,8 +24,6 @@ bool accepted(const Graph& graph, const Node& node, const Device& device,
     return std::holds_alternative<Lowering>(candidate.factory(*node.op, step.request(options)));
   });
 }
-
-}  // namespace
 
 Graph expand_declined(const Graph& graph, const Device& device, const PlanOptions& options) {
   return rewrite(graph, [&](const Node& node, int, Rewriter& rewriter) {
@@ -59,6 +55,7 @@ std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::shared_
     compiled = fuse_bias_activation(compiled);
     compiled = fuse_filter_bias_gradients(compiled);
     compiled = fuse_batch_norm_activation(compiled);
+    compiled = fuse_picture_rescale(compiled);
     compiled = expand_declined(compiled, *device, options);
   }
   return std::make_shared<const Plan>(remove_dead(compiled), device, options);

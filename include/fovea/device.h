@@ -45,8 +45,9 @@ class FOVEA_API Stream {
 
 /// Bytes of a device's memory.
 struct MemoryUse {
-  std::int64_t in_use = 0;  ///< held by this process through this library
-  std::int64_t peak = 0;    ///< the most that in_use has been
+  std::int64_t in_use = 0;      ///< held by this process through this library
+  std::int64_t peak = 0;        ///< the most that in_use has been
+  std::int64_t available = -1;  ///< what allocate() may still give; -1 where nobody knows
 };
 
 class FOVEA_API Device {

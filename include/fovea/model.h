@@ -60,6 +60,10 @@ struct FitOptions {
   std::optional<Dataset> validation_data{};  ///< instead of a split
   bool shuffle = true;
   Augmentation augmentation{};
+  /// Whether a GPU may keep u8 pictures with labels in its memory, where they take up to half of
+  /// what is free, and shuffle and augment them there; else batches are uploaded step by step.
+  /// Either way the batches are the same.
+  bool data_on_device = true;
   int accumulate_steps = 1;  ///< batches whose gradients are averaged into one update
   int verbose = 1;           ///< 0 silent, 1 progress bar, 2 one line per epoch
   std::vector<std::shared_ptr<Callback>> callbacks{};
