@@ -24,6 +24,9 @@ void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options
   bind_loss_scale(table);
   bind_update(table);
   bind_data(table);
+#ifndef FOVEA_KERNELS_ON_HOST
+  bind_cub(table);
+#endif
 }
 
 std::string declines_by_type(const LowerRequest& request) {
