@@ -86,6 +86,9 @@ kernels::Epilogue epilogue_of(const ops::Conv2dBiasAct& op, const KernelContext&
 std::int64_t no_workspace(const ConvShape&) { return 0; }
 
 const char* direct_declines(const ConvShape& shape) { return kernels::conv_direct_declines(shape); }
+const char* depthwise_declines(const ConvShape& shape) {
+  return kernels::conv_depthwise_declines(shape);
+}
 
 template <kernels::ConvPass kPass>
 const char* gemm_declines(const ConvShape& shape) {
@@ -141,6 +144,30 @@ struct ImplicitGemm {
   }
 };
 
+struct Depthwise {
+  static constexpr const char* kName = "depthwise";
+  template <kernels::ConvPass kPass>
+  static constexpr auto kDeclines = depthwise_declines;
+  static constexpr auto kFilterBytes = kernels::conv_backward_filter_depthwise_workspace_bytes;
+
+  static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
+                             const kernels::Epilogue& epilogue) {
+    return kernels::conv_forward_depthwise(stream_of(context), shape, context.input_type(0).dtype,
+                                           context.input(0), context.input(1), epilogue,
+                                           context.output(0));
+  }
+  static cudaError_t backward_data(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_data_depthwise(stream_of(context), shape,
+                                                 context.input_type(0).dtype, context.input(0),
+                                                 context.input(1), context.output(0));
+  }
+  static cudaError_t backward_filter(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_filter_depthwise(
+        stream_of(context), shape, context.input_type(0).dtype, context.input(0), context.input(1),
+        context.output(0), context.workspace());
+  }
+};
+
 /// dW, then db; one after the other, they share the workspace.
 template <class Way>
 cudaError_t backward_filter_bias(const ConvShape& shape, const KernelContext& context) {
@@ -192,6 +219,7 @@ void bind_way(KernelTable& table) {
 }  // namespace
 
 void bind_conv(KernelTable& table) {
+  bind_way<Depthwise>(table);
   bind_way<ImplicitGemm>(table);
   bind_way<Direct>(table);
 }

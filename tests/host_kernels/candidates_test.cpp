@@ -116,6 +116,21 @@ TEST_P(HostKernels, AgreeWithTheF64Reference) {
   }
 }
 
+TEST_P(HostKernels, AcceptWhatTheyMust) {
+  for (const OpCase& op_case : op_cases()) {
+    if (op_case.op_name() != GetParam()) continue;
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+      for (const std::string& candidate : op_case.accepting_on_cuda) {
+        const LowerResult result =
+            lower_for_cuda(*op_case.op(dtype), make_inputs(op_case, dtype), candidate);
+        const auto* decline = std::get_if<Decline>(&result);
+        EXPECT_EQ(decline == nullptr ? "accepted" : decline->reason, "accepted")
+            << op_case.name << ", " << candidate;
+      }
+    }
+  }
+}
+
 /// Names of all __global__ functions in kernels/.
 std::set<std::string> kernels_in_sources() {
   std::set<std::string> names;

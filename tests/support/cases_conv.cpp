@@ -17,6 +17,7 @@ struct Convolution {
     const WindowGeometry window = attributes.geometry({x.h(), x.w()}, kernel);
     return {x.n(), window.output.h, window.output.w, filters};
   }
+  bool is_depthwise() const { return attributes.groups == x.c() && filters == x.c(); }
   /// Of each of the passes.
   double flops() const {
     return 2.0 * static_cast<double>(y().numel()) *
@@ -44,6 +45,14 @@ std::vector<Convolution> convolutions() {
       {"groups_3_stride_2", {2, 7, 8, 9}, 6, 3, {2, same, 1, 3}},
       {"depthwise", {2, 6, 7, 5}, 5, 3, {1, same, 1, 5}},
       {"depthwise_two_filters_each", {1, 5, 6, 3}, 6, 3, {1, same, 1, 3}},
+      {"depthwise_vectors", {2, 9, 10, 16}, 16, 3, {1, same, 1, 16}},
+      {"depthwise_5x5", {1, 7, 6, 24}, 24, 5, {1, Padding::valid(), 1, 24}},
+      {"depthwise_7x7", {1, 9, 11, 8}, 8, 7, {1, Padding::cells(3), 1, 8}},
+      {"depthwise_stride_2", {2, 9, 8, 16}, 16, 3, {2, same, 1, 16}},
+      {"depthwise_stride_3_leaves_cells", {1, 11, 10, 7}, 7, {2, 3}, {3, Padding::valid(), 1, 7}},
+      {"depthwise_dilation", {1, 9, 11, 8}, 8, 3, {{2, 1}, same, {2, 3}, 8}},
+      {"depthwise_wide_padding", {1, 4, 5, 8}, 8, 3, {1, Padding::cells(3, 1, 4, 5), 1, 8}},
+      {"depthwise_many_channels", {1, 3, 5, 200}, 200, 3, {1, same, 1, 200}},
       {"first_layer", {4, 32, 32, 3}, 32, 3, {}},
       {"middle_layer", {4, 15, 15, 32}, 64, 3, {}},
       {"wide_layer", {4, 12, 12, 64}, 64, 3, {1, same, 1, 1}},
@@ -90,10 +99,14 @@ void add_fused(const Convolution& conv, const std::string& label, Activation act
 std::vector<OpCase> conv_cases() {
   std::vector<OpCase> cases;
   for (const Convolution& conv : convolutions()) {
-    add_passes(conv, cases);
-    add_fused(conv, "bias", {}, false, cases);
-    add_fused(conv, "relu", {Activation::Kind::relu, 0}, false, cases);
-    add_fused(conv, "residual_relu", {Activation::Kind::relu, 0}, true, cases);
+    std::vector<OpCase> own;
+    add_passes(conv, own);
+    add_fused(conv, "bias", {}, false, own);
+    add_fused(conv, "relu", {Activation::Kind::relu, 0}, false, own);
+    add_fused(conv, "residual_relu", {Activation::Kind::relu, 0}, true, own);
+    for (const OpCase& op_case : own) {
+      cases.push_back(conv.is_depthwise() ? op_case.cuda_must_accept({"depthwise"}) : op_case);
+    }
   }
   const Convolution conv = {"3x3_same", {3, 7, 5, 17}, 5, 3, {1, Padding::same(), 1, 1}};
   add_fused(conv, "residual", {}, true, cases);

@@ -60,6 +60,8 @@ struct OpCase {
   /// Candidates that may not decline the case in f32, besides "reference", which never may where
   /// the op has it.
   OpCase must_accept(std::vector<std::string> candidates) const;
+  /// Candidates of the CUDA device that may not decline the case, in any type.
+  OpCase cuda_must_accept(std::vector<std::string> candidates) const;
   /// For an op that has "reference", but not for these attributes.
   OpCase reference_may_decline() const;
   /// Multiplications and additions of the formula, for the op benchmark; 0 where memory traffic is
@@ -73,6 +75,7 @@ struct OpCase {
   std::vector<CaseInput> inputs;
   std::vector<int> differentiable;
   std::vector<std::string> accepting = {"reference"};
+  std::vector<std::string> accepting_on_cuda;
   double relative_tolerance = 1e-5;
   double flops = 0;
 
