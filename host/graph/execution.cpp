@@ -66,8 +66,8 @@ Execution::Execution(std::shared_ptr<const Plan> plan, Variables& variables,
   for (const PlanStep& step : plan_->steps()) {
     LowerResult result = (*step.factory)(*step.op, step.request(plan_->options()));
     auto* lowering = std::get_if<Lowering>(&result);
-    FOVEA_REQUIRE(lowering != nullptr, internal, "candidate '", step.candidate, "' of '", step.path,
-                  "' accepted when planned and declines now");
+    FOVEA_REQUIRE(lowering != nullptr, internal, "candidate '", step.kernel_name(), "' of '",
+                  step.path, "' accepted when planned and declines now");
     steps_.push_back({std::move(lowering->kernel), &step, 0, nullptr});
   }
   resolve();
@@ -139,7 +139,7 @@ void Execution::run_step(const Step& step) const {
         stream.handle(), plan_->options().allow_tf32));
     if (wait_for_steps_) stream.synchronize();
   } catch (const Error& error) {
-    fail(error.code(), "'", plan.path, "' (", plan.op->name(), ", ", plan.candidate,
+    fail(error.code(), "'", plan.path, "' (", plan.op->name(), ", ", plan.kernel_name(),
          "): ", error.what());
   }
 }

@@ -52,6 +52,7 @@ struct Model::Impl {
   std::vector<bool> takes_u8;  ///< one per input
   TrainingPosition position;
   bool stop_requested = false;
+  std::shared_ptr<Autotuner> autotuner;  ///< null: not wanted
 
   bool frozen(const std::string& path) const;
   const CompileOptions& require_compiled(const char* what) const;

@@ -57,6 +57,9 @@ class FOVEA_API Device {
   virtual std::string name() const = 0;
   /// Whether the host may read and write the device's memory directly.
   virtual bool is_host() const = 0;
+  /// All that measured times depend on, such as models and versions of hardware and libraries: what
+  /// was measured counts as long as this text stays the same.
+  virtual std::string fingerprint() const { return name(); }
 
   /// Device memory, 64-byte aligned at least; throws out_of_memory with the bytes wanted.
   virtual void* allocate(std::size_t bytes) = 0;
@@ -69,6 +72,8 @@ class FOVEA_API Device {
   /// set what threads or the driver need to know.
   virtual void begin_kernels(int /*threads*/) {}
   virtual void end_kernels(int /*threads*/) noexcept {}
+  /// A plan was made: the time to write down for later processes what candidates found out.
+  virtual void save_choices() noexcept {}
 
   KernelTable& kernels() { return kernels_; }
   const KernelTable& kernels() const { return kernels_; }

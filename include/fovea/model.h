@@ -27,7 +27,11 @@ struct ModelOptions {
   /// f32 parameters, statistics and losses; f16 with dynamic loss scaling); on the CPU f64, the
   /// oracle (plain kernels).
   std::string precision = "f32";
-  int threads = 0;                         ///< CPU threads per step; 0: all the machine offers
+  int threads = 0;  ///< CPU threads per step; 0: all the machine offers
+  /// Measures the kernels that can compute each layer and takes the fastest: the first step of each
+  /// shape takes seconds longer, and what was measured is remembered on disk for later processes.
+  /// Bits of the results depend on the choice. FOVEA_AUTOTUNE=1 does the same. Not on the CPU.
+  bool autotune = false;
   std::uint64_t seed = 0;                  ///< of initial weights, shuffling, dropout, augmentation
   std::vector<std::string> class_names{};  ///< saved with the model
 };

@@ -8,6 +8,7 @@
 #include "fovea/models.h"
 #include "host/graph/passes.h"
 #include "host/train/step_graph.h"
+#include "tests/data/data_test_support.h"
 #include "tests/host_kernels/cuda_on_host_device.h"
 #include "tests/io/io_test_support.h"
 #include "tests/support/expect_error.h"
@@ -70,6 +71,31 @@ TEST_P(CudaTraining, StepsGiveTheCpusLosses) {
     EXPECT_NEAR(actual[s], expected[s], 1e-3 * expected[s]) << "step " << step;
   }
   EXPECT_LT(expected.back(), expected.front());
+}
+
+/// Whichever kernels turn out faster here.
+TEST_P(CudaTraining, AutotunedStepsGiveTheCpusLosses) {
+  const TempFolder caches;
+  const ScopedEnv variable("XDG_CACHE_HOME", caches.path().c_str());
+  Model cpu = compiled_model(GetParam().make());
+  const std::vector<double> expected = losses(cpu, 3);
+  const auto memo = [&] { return read_file(caches / "fovea/autotuned_kernels.json"); };
+  Bytes measured;
+  for (const bool by_option : {true, false}) {
+    const ScopedEnv wanted("FOVEA_AUTOTUNE", by_option ? "0" : "1");
+    ModelOptions options;
+    options.device = "cuda_on_host";
+    options.seed = 3;
+    options.autotune = by_option;
+    Model model = compiled_model(GetParam().make(), options);
+    const std::vector<double> actual = losses(model, 3);
+    for (std::size_t s = 0; s < actual.size(); ++s) {
+      EXPECT_NEAR(actual[s], expected[s], 1e-3 * expected[s]) << "step " << s;
+    }
+    if (by_option) measured = memo();
+    EXPECT_EQ(memo(), measured) << "what was known was measured again";
+  }
+  EXPECT_FALSE(measured.empty());
 }
 
 TEST_P(CudaTraining, PredictsAsTheCpu) {
