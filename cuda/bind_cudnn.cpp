@@ -70,11 +70,13 @@ struct Cudnn {
       if (shape->numel() == 0) return Decline{"an empty tensor"};
     }
     std::string reason;
-    std::unique_ptr<cudnn::Plan> plan = cudnn::choose_plan(
-        target, convolution, {request.allow_tf32, workspace_limit_bytes}, reason, plans.get());
+    std::unique_ptr<cudnn::Plan> plan =
+        cudnn::choose_plan(target, convolution, {request.allow_tf32, workspace_limit_bytes}, reason,
+                           plans.get(), request.variant);
     if (plan == nullptr) return Decline{std::move(reason)};
     Lowering lowering;
     lowering.workspace_bytes = plan->workspace_bytes();
+    lowering.variants = cudnn::kMaxVariants;
     lowering.kernel = std::make_unique<CudnnKernel>(std::move(plan), std::move(inputs), output);
     return lowering;
   }

@@ -1,14 +1,13 @@
 // From a finished graph to a plan.
 #include <algorithm>
 
+#include "host/graph/autotune.h"
 #include "host/graph/match.h"
 #include "host/graph/passes.h"
 #include "host/graph/rewrite.h"
 
 namespace fovea {
-namespace {
 
-/// Whether some candidate takes the node, its inputs being plain.
 bool accepted(const Graph& graph, const Node& node, const Device& device,
               const PlanOptions& options) {
   PlanStep step;
@@ -19,15 +18,11 @@ bool accepted(const Graph& graph, const Node& node, const Device& device,
   for (Value output : node.outputs) step.output_types.push_back(graph.type(output));
   step.outputs.resize(node.outputs.size());
   step.output_used.fill(true);
-  const auto forced = options.force.find(node.op->name());
-  const auto& candidates = device.kernels().candidates(node.op->name());
-  return std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) {
-    if (forced != options.force.end() && forced->second != candidate.name) return false;
-    return std::holds_alternative<Lowering>(candidate.factory(*node.op, step.request(options)));
+  const Candidates candidates = permitted_candidates(device, node.op->name(), options);
+  return std::any_of(candidates.begin(), candidates.end(), [&](const auto* candidate) {
+    return std::holds_alternative<Lowering>(candidate->factory(*node.op, step.request(options)));
   });
 }
-
-}  // namespace
 
 Graph expand_declined(const Graph& graph, const Device& device, const PlanOptions& options) {
   return rewrite(graph, [&](const Node& node, int, Rewriter& rewriter) {
@@ -59,9 +54,13 @@ std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::shared_
     compiled = fuse_bias_activation(compiled);
     compiled = fuse_filter_bias_gradients(compiled);
     compiled = fuse_batch_norm_activation(compiled);
+    compiled = fuse_picture_rescale(compiled);
     compiled = expand_declined(compiled, *device, options);
   }
-  return std::make_shared<const Plan>(remove_dead(compiled), device, options);
+  auto plan = std::make_shared<const Plan>(remove_dead(compiled), device, options);
+  device->save_choices();
+  if (options.autotuner != nullptr) options.autotuner->try_to_save();
+  return plan;
 }
 
 }  // namespace fovea

@@ -39,6 +39,13 @@ FOVEA_INTERNAL Graph fuse_filter_bias_gradients(const Graph& graph);
 /// batch norm [+ residual] + activation, forward and backward.
 FOVEA_INTERNAL Graph fuse_batch_norm_activation(const Graph& graph);
 
+/// The batch out of a data set [+ rescale] [+ cast].
+FOVEA_INTERNAL Graph fuse_picture_rescale(const Graph& graph);
+
+/// Whether some candidate takes the node, its inputs being plain.
+FOVEA_INTERNAL bool accepted(const Graph& graph, const Node& node, const Device& device,
+                             const PlanOptions& options);
+
 /// Replaces every fused op that no candidate of the device accepts by its parts.
 FOVEA_INTERNAL Graph expand_declined(const Graph& graph, const Device& device,
                                      const PlanOptions& options);

@@ -63,6 +63,7 @@ class Registry {
     add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverage, AccumulateMetric,
             AccumulateGradient, SgdUpdate, AdamUpdate>();
     add_all<HoldStep, Unscale, AdjustLossScale>();
+    add_all<PictureBatch>();
   }
 
   mutable std::mutex mutex_;

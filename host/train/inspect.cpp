@@ -49,7 +49,8 @@ std::string Model::profile_training_step(std::int64_t batch_size, int repeats) {
     const PlanStep& plan = step.plan().steps()[s];
     char line[64];
     std::snprintf(line, sizeof line, "%9.4f ms  ", times[s]);
-    text += line + plan.path + "  " + std::string(plan.op->name()) + "  [" + plan.candidate + "]\n";
+    text +=
+        line + plan.path + "  " + std::string(plan.op->name()) + "  [" + plan.kernel_name() + "]\n";
     total += times[s];
   }
   char line[64];

@@ -44,6 +44,9 @@ void change(Activation& value) { value = {Activation::Kind::elu, 0.25}; }
 void change(Initializer& value) { value = {Initializer::Kind::normal, 0.5}; }
 void change(ops::PointwiseLoss::Kind& value) { value = ops::PointwiseLoss::Kind::huber; }
 void change(std::vector<double>& value) { value = {0.1, -2, 1e-30}; }
+void change(std::vector<PictureStep>& value) {
+  value = {{PictureStep::Kind::shift, 4, 1}, {PictureStep::Kind::contrast, 0.1, 0}};
+}
 
 template <class DerivedOp>
 void expect_round_trip() {
@@ -78,7 +81,8 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
       SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
       OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverage,
-      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, Unscale, AdjustLossScale>();
+      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, Unscale, AdjustLossScale,
+      PictureBatch>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

@@ -11,7 +11,6 @@
 #include <set>
 #include <sstream>
 
-#include "tests/host_kernels/launchers_without_op.h"
 #include "tests/host_kernels/run_candidate.h"
 #include "tests/support/op_case.h"
 #include "tests/support/run_op.h"
@@ -163,7 +162,6 @@ TEST(HostKernelCoverage, EveryKernelRuns) {
       run_candidate(*op, inputs, candidate.name);
     }
   }
-  run_launchers_without_op();
   const std::set<std::string> sources = kernels_in_sources();
   const std::vector<std::string> run = on_host::kernels_run();
   EXPECT_GE(sources.size(), 3u);

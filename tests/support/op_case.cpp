@@ -149,6 +149,7 @@ const std::vector<OpCase>& op_cases() {
     append(all, loss_cases());
     append(all, update_cases());
     append(all, loss_scale_cases());
+    append(all, data_cases());
     return all;
   }();
   return cases;
