@@ -32,10 +32,27 @@ bool all_finite(DType dtype, const void* data, std::int64_t bytes) {
   }
 }
 
-bool sync_wanted() {
-  const char* value = std::getenv("FOVEA_SYNC");
+/// Whether an environment variable is set, to anything but 0.
+bool wanted(const char* variable) {
+  const char* value = std::getenv(variable);
   return value != nullptr && std::string(value) != "0" && *value != '\0';
 }
+
+/// A range of a stream; none where that is null.
+class Range {
+ public:
+  Range(Stream* stream, const char* name) : stream_(stream) {
+    if (stream_ != nullptr) stream_->begin_range(name);
+  }
+  ~Range() {
+    if (stream_ != nullptr) stream_->end_range();
+  }
+  Range(const Range&) = delete;
+  Range& operator=(const Range&) = delete;
+
+ private:
+  Stream* stream_;
+};
 
 }  // namespace
 
@@ -56,7 +73,10 @@ void Arena::reserve(std::int64_t bytes) {
 
 Execution::Execution(std::shared_ptr<const Plan> plan, Variables& variables,
                      std::shared_ptr<Arena> arena)
-    : plan_(std::move(plan)), arena_(std::move(arena)), wait_for_steps_(sync_wanted()) {
+    : plan_(std::move(plan)),
+      arena_(std::move(arena)),
+      wait_for_steps_(wanted("FOVEA_SYNC")),
+      mark_ranges_(wanted("FOVEA_NVTX")) {
   arena_->reserve(plan_->arena_bytes());
   for (const Plan::Named& variable : plan_->variables()) {
     variables_.push_back(variables.at(variable.name).data);
@@ -132,6 +152,7 @@ void Execution::run_step(const Step& step) const {
   const PlanStep& plan = *step.plan;
   Stream& stream = arena_->stream();
   void* const* pointers = pointers_.data() + step.first_pointer;
+  const Range range(mark_ranges_ ? &stream : nullptr, plan.path.c_str());
   try {
     step.kernel->run(KernelContext(
         {pointers, plan.inputs.size()}, {pointers + plan.inputs.size(), plan.outputs.size()},

@@ -55,6 +55,8 @@ class FOVEA_INTERNAL Execution {
   /// Runs every step; asynchronous where the device is. The first run is eager; where the device
   /// can record, the second records all steps, and from then on they are replayed as a whole.
   /// FOVEA_SYNC=1 disables recording and waits for each step, so that an error names its step.
+  /// FOVEA_NVTX=1 makes each step a range of the stream, by its path. A recording keeps no ranges:
+  /// they show in eager runs, and where steps are recorded.
   void run();
   /// Whether runs are replayed from a recording, and else what prevented it (empty: nothing did,
   /// or the device does not record).
@@ -112,6 +114,7 @@ class FOVEA_INTERNAL Execution {
   std::string recording_problem_;
   int eager_runs_ = 0;
   bool wait_for_steps_;
+  bool mark_ranges_;
   int generation_ = -1;
 };
 

@@ -54,6 +54,13 @@ std::vector<int> update_effects(std::int64_t parameters, int stride) {
   return effects;
 }
 
+/// Of every stride-th input from `first` on, together.
+double elements_of(std::span<const ValueType> inputs, std::size_t first, std::size_t stride) {
+  std::int64_t elements = 0;
+  for (std::size_t i = first; i < inputs.size(); i += stride) elements += inputs[i].shape.numel();
+  return static_cast<double>(elements);
+}
+
 }  // namespace
 
 std::vector<ValueType> AdvanceStep::infer(std::span<const ValueType> inputs) const {
@@ -73,6 +80,10 @@ std::vector<ValueType> GradientCheck::infer(std::span<const ValueType> inputs) c
   for (const ValueType& input : inputs) require_floating(input, "the loss and each gradient");
   require_scalar(inputs[0], inputs[0].dtype, "the loss");
   return {{{}, DType::f64}, {{}, DType::i32}};
+}
+
+double GradientCheck::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 2 * elements_of(inputs, 1, 1);
 }
 
 std::vector<ValueType> HoldStep::infer(std::span<const ValueType> inputs) const {
@@ -122,6 +133,11 @@ std::vector<ValueType> SgdUpdate::infer(std::span<const ValueType> inputs) const
   return {};
 }
 
+double SgdUpdate::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  if (momentum == 0) return 2 * elements_of(inputs, kUpdateHeader, 2);
+  return (nesterov ? 6 : 4) * elements_of(inputs, kUpdateHeader, 3);
+}
+
 std::vector<int> SgdUpdate::effects() const {
   return update_effects(parameters, momentum > 0 ? 3 : 2);
 }
@@ -132,6 +148,10 @@ std::vector<ValueType> AdamUpdate::infer(std::span<const ValueType> inputs) cons
   FOVEA_REQUIRE(epsilon >= 0, invalid_argument, "adam's epsilon is >= 0, not ", epsilon);
   check_update(*this, parameters, 4, inputs);
   return {};
+}
+
+double AdamUpdate::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 12 * elements_of(inputs, kUpdateHeader, 4);
 }
 
 std::vector<int> AdamUpdate::effects() const { return update_effects(parameters, 4); }

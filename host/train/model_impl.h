@@ -95,8 +95,9 @@ struct Model::Impl {
   /// After set_back(attempt): looks for the first value that is not finite in `training`, to which
   /// the attempt's batch is bound, and throws numeric, naming the layer.
   [[noreturn]] void report_nonfinite(Execution& training, std::int64_t attempt);
-  /// The training step's execution for a batch of this size, with zeros bound as data.
-  Execution& example_training_step(std::int64_t batch_size);
+  /// The execution of a training step or a prediction for a batch of this size, with random
+  /// pictures and zeros as targets bound.
+  Execution& example_step(std::int64_t batch_size, ProfileMode mode);
   void clear_metrics(const std::string& phase);
   Logs read_metrics(const std::string& phase) const;
   /// `resident`: the same data in device memory, or null.

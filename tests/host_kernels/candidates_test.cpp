@@ -32,7 +32,7 @@ double tolerance_of(const OpCase& op_case, DType dtype) {
 constexpr double kMostOperations = 1e7;
 
 std::vector<DType> types_for(const OpCase& op_case) {
-  if (op_case.flops > kMostOperations) return {DType::f16};
+  if (op_case.cost().flops > kMostOperations) return {DType::f16};
   return {DType::f32, DType::f16, DType::bf16};
 }
 
@@ -153,7 +153,7 @@ std::set<std::string> kernels_in_sources() {
 /// The op cases, and the tests of launchers that serve no op, reach every kernel that there is.
 TEST(HostKernelCoverage, EveryKernelRuns) {
   for (const OpCase& op_case : op_cases()) {
-    if (op_case.flops > kMostOperations) continue;
+    if (op_case.cost().flops > kMostOperations) continue;
     const OpPtr op = op_case.op(DType::f32);
     const std::vector<Tensor> inputs = make_inputs(op_case, DType::f32);
     for (const KernelTable::Candidate& candidate : cuda_table().candidates(op->name())) {

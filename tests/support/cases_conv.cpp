@@ -19,11 +19,6 @@ struct Convolution {
   }
   bool is_depthwise() const { return attributes.groups == x.c() && filters == x.c(); }
   bool is_first_layer() const { return attributes.groups == 1 && x.c() <= 4; }
-  /// Of each of the passes.
-  double flops() const {
-    return 2.0 * static_cast<double>(y().numel()) *
-           static_cast<double>(kernel.h * kernel.w * x.c() / attributes.groups);
-  }
 };
 
 std::vector<Convolution> convolutions() {
@@ -72,19 +67,16 @@ BackwardOp with_attributes(const Convolution& conv) {
 
 void add_passes(const Convolution& conv, std::vector<OpCase>& cases) {
   const Size2 input(conv.x.h(), conv.x.w());
-  const OpCase forward = OpCase(conv.label, ops::Conv2d(conv.attributes), {{conv.x}, {conv.w()}})
-                             .operations(conv.flops());
+  const OpCase forward = OpCase(conv.label, ops::Conv2d(conv.attributes), {{conv.x}, {conv.w()}});
   const bool small = conv.x.numel() < 5000;  // gradients are a matter of indices, not of size
   cases.push_back(small ? forward.differentiate({0, 1}) : forward);
-  cases.push_back(
-      OpCase(conv.label, ops::Conv2dBackwardData(conv.attributes, input), {{conv.y()}, {conv.w()}})
-          .operations(conv.flops()));
+  cases.push_back(OpCase(conv.label, ops::Conv2dBackwardData(conv.attributes, input),
+                         {{conv.y()}, {conv.w()}}));
   cases.push_back(OpCase(conv.label, ops::Conv2dBackwardFilter(conv.attributes, conv.kernel),
-                         {{conv.x}, {conv.y()}})
-                      .operations(conv.flops()));
+                         {{conv.x}, {conv.y()}}));
   auto filter_bias = with_attributes<ops::Conv2dBackwardFilterBias>(conv);
   filter_bias.kernel = conv.kernel;
-  cases.push_back(OpCase(conv.label, filter_bias, {{conv.x}, {conv.y()}}).operations(conv.flops()));
+  cases.push_back(OpCase(conv.label, filter_bias, {{conv.x}, {conv.y()}}));
 }
 
 void add_fused(const Convolution& conv, const std::string& label, Activation activation,
@@ -94,7 +86,7 @@ void add_fused(const Convolution& conv, const std::string& label, Activation act
   op.residual = residual;
   std::vector<CaseInput> inputs = {{conv.x}, {conv.w()}, {{conv.filters}}};
   if (residual) inputs.push_back({conv.y()});
-  cases.push_back(OpCase(conv.label + "_" + label, op, inputs).operations(conv.flops()));
+  cases.push_back(OpCase(conv.label + "_" + label, op, inputs));
 }
 
 /// The kernels that are made for such convolutions.

@@ -111,16 +111,19 @@ OpCase OpCase::reference_may_decline() const {
   return copy;
 }
 
-OpCase OpCase::operations(double flops_of_the_formula) const {
-  OpCase copy = *this;
-  copy.flops = flops_of_the_formula;
-  return copy;
-}
-
 OpCase OpCase::tolerance(double relative) const {
   OpCase copy = *this;
   copy.relative_tolerance = relative;
   return copy;
+}
+
+Cost OpCase::cost() const {
+  std::vector<ValueType> types;
+  for (const CaseInput& input : inputs) {
+    types.push_back({input.shape, input.dtype.value_or(DType::f32)});
+  }
+  const OpPtr f32_op = op(DType::f32);
+  return cost_of(*f32_op, types, f32_op->infer(types));
 }
 
 std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype) {

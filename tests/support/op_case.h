@@ -11,6 +11,7 @@
 
 #include "fovea/op.h"
 #include "fovea/tensor.h"
+#include "host/ops/cost.h"
 
 namespace fovea::test {
 
@@ -64,9 +65,6 @@ struct OpCase {
   OpCase cuda_must_accept(std::vector<std::string> candidates) const;
   /// For an op that has "reference", but not for these attributes.
   OpCase reference_may_decline() const;
-  /// Multiplications and additions of the formula, for the op benchmark; 0 where memory traffic is
-  /// what counts.
-  OpCase operations(double flops) const;
   /// |d| / |ref| of each f32 output against the f64 reference.
   OpCase tolerance(double relative) const;
 
@@ -77,9 +75,10 @@ struct OpCase {
   std::vector<std::string> accepting = {"reference"};
   std::vector<std::string> accepting_on_cuda;
   double relative_tolerance = 1e-5;
-  double flops = 0;
 
   std::string op_name() const { return std::string(op(DType::f32)->name()); }
+  /// Of one evaluation in f32.
+  Cost cost() const;
 };
 
 /// The inputs' values. Those in f32 and in f64 are the same numbers, exact in f32.

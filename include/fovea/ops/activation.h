@@ -39,6 +39,7 @@ namespace ops {
 /// gelu x Phi(x), exact (erf); silu x sigmoid(x).
 struct FOVEA_API Activate : OpBase<Activate> {
   static constexpr std::string_view kName = "activate";
+  static constexpr double kFlopsPerElement = 1;
   Activation activation;
   Activate() = default;
   explicit Activate(Activation a) : activation(a) {}
@@ -48,20 +49,19 @@ struct FOVEA_API Activate : OpBase<Activate> {
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> backward(const BackwardContext& context) const override;
-  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
 /// dx = dy f'(.). (dy, saved) -> (dx), where saved is y, or x for the kinds whose derivative cannot
 /// be had from y (gelu, silu). The gradient of relu at 0 is 0.
 struct FOVEA_API ActivateBackward : OpBase<ActivateBackward> {
   static constexpr std::string_view kName = "activate_backward";
+  static constexpr double kFlopsPerElement = 2;
   Activation activation;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("activation", self.activation);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
   /// Whether `saved` is the forward pass's input instead of its output.
   static bool saves_input(Activation::Kind kind);
 };
@@ -69,6 +69,7 @@ struct FOVEA_API ActivateBackward : OpBase<ActivateBackward> {
 /// y = e^(x - max) / sum e^(x - max) over the last axis. (x) -> (y).
 struct FOVEA_API Softmax : OpBase<Softmax> {
   static constexpr std::string_view kName = "softmax";
+  static constexpr double kFlopsPerElement = 4;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> backward(const BackwardContext& context) const override;
 };
@@ -76,6 +77,7 @@ struct FOVEA_API Softmax : OpBase<Softmax> {
 /// dx = y (dy - sum(dy y)) over the last axis. (dy, y) -> (dx).
 struct FOVEA_API SoftmaxBackward : OpBase<SoftmaxBackward> {
   static constexpr std::string_view kName = "softmax_backward";
+  static constexpr double kFlopsPerElement = 4;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
 };
 

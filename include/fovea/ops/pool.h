@@ -24,6 +24,7 @@ struct PoolAttributes {
 /// r * kernel.w + s inside the window, u8 where the window has at most 256 cells, else i32.
 struct FOVEA_API MaxPool2d : OpBase<MaxPool2d>, PoolAttributes {
   static constexpr std::string_view kName = "max_pool2d";
+  static constexpr double kFlopsPerElement = 1;
   MaxPool2d() = default;
   explicit MaxPool2d(const PoolAttributes& attributes) : PoolAttributes(attributes) {}
   template <class Self, class Visitor>
@@ -63,6 +64,7 @@ struct FOVEA_API MaxPool2dBackward : OpBase<MaxPool2dBackward>, PoolAttributes {
 /// (x) -> (y): the mean of each window's cells inside the picture (padding is not counted).
 struct FOVEA_API AvgPool2d : OpBase<AvgPool2d>, PoolAttributes {
   static constexpr std::string_view kName = "avg_pool2d";
+  static constexpr double kFlopsPerElement = 1;
   AvgPool2d() = default;
   explicit AvgPool2d(const PoolAttributes& attributes) : PoolAttributes(attributes) {}
   template <class Self, class Visitor>
@@ -76,6 +78,7 @@ struct FOVEA_API AvgPool2d : OpBase<AvgPool2d>, PoolAttributes {
 /// (dy) -> (dx (N, input_size, C)).
 struct FOVEA_API AvgPool2dBackward : OpBase<AvgPool2dBackward>, PoolAttributes {
   static constexpr std::string_view kName = "avg_pool2d_backward";
+  static constexpr double kFlopsPerElement = 1;
   Size2 input_size;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -89,6 +92,7 @@ struct FOVEA_API AvgPool2dBackward : OpBase<AvgPool2dBackward>, PoolAttributes {
 /// window of the picture's size.)
 struct FOVEA_API GlobalAvgPool : OpBase<GlobalAvgPool> {
   static constexpr std::string_view kName = "global_avg_pool";
+  static constexpr double kFlopsPerElement = 1;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> backward(const BackwardContext& context) const override;
 };
@@ -96,6 +100,7 @@ struct FOVEA_API GlobalAvgPool : OpBase<GlobalAvgPool> {
 /// (dy (N,C)) -> (dx (N, input_size, C)).
 struct FOVEA_API GlobalAvgPoolBackward : OpBase<GlobalAvgPoolBackward> {
   static constexpr std::string_view kName = "global_avg_pool_backward";
+  static constexpr double kFlopsPerElement = 1;
   Size2 input_size;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {

@@ -22,6 +22,7 @@ struct FOVEA_API AdvanceStep : OpBase<AdvanceStep> {
 struct FOVEA_API GradientCheck : OpBase<GradientCheck> {
   static constexpr std::string_view kName = "gradient_check";
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
 /// Holds training at the first step that is not finite, so that the host may look later: go =
@@ -56,6 +57,7 @@ struct FOVEA_API UpdateAverage : OpBase<UpdateAverage> {
 /// -> ().
 struct FOVEA_API AccumulateMetric : OpBase<AccumulateMetric> {
   static constexpr std::string_view kName = "accumulate_metric";
+  static constexpr double kFlopsPerElement = 1;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<int> effects() const override { return {0, 1}; }
 };
@@ -63,6 +65,7 @@ struct FOVEA_API AccumulateMetric : OpBase<AccumulateMetric> {
 /// sum = sum + value, or 0 with `clear`. (sum, value, finite) -> (): gradients of several batches.
 struct FOVEA_API AccumulateGradient : OpBase<AccumulateGradient> {
   static constexpr std::string_view kName = "accumulate_gradient";
+  static constexpr double kFlopsPerElement = 1;
   bool clear = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -104,6 +107,7 @@ struct FOVEA_API SgdUpdate : OpBase<SgdUpdate>, UpdateAttributes {
     visit("parameters", self.parameters);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
   std::vector<int> effects() const override;
 };
 
@@ -126,6 +130,7 @@ struct FOVEA_API AdamUpdate : OpBase<AdamUpdate>, UpdateAttributes {
     visit("parameters", self.parameters);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
   std::vector<int> effects() const override;
 };
 
