@@ -54,7 +54,7 @@ class Registry {
     add_all<Conv2d, Conv2dBackwardData, Conv2dBackwardFilter, Conv2dBiasAct,
             Conv2dBackwardFilterBias>();
     add_all<MatMul, AddBias, BiasGrad, MatMulBiasAct>();
-    add_all<MaxPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
+    add_all<MaxPool2d, MinPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
             GlobalAvgPoolBackward>();
     add_all<BatchNorm, BatchNormBackward, BatchNormInference, BatchNormInferenceBackward,
             BatchNormAct, BatchNormActBackward, FoldBatchNorm>();

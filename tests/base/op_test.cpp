@@ -76,12 +76,13 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       Slice, Pad, Dropout, Mean, Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder, Activate,
       ActivateBackward, Softmax, SoftmaxBackward, Conv2d, Conv2dBackwardData, Conv2dBackwardFilter,
       Conv2dBiasAct, Conv2dBackwardFilterBias, MatMul, AddBias, BiasGrad, MatMulBiasAct, MaxPool2d,
-      MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool, GlobalAvgPoolBackward,
-      BatchNorm, BatchNormBackward, BatchNormInference, BatchNormInferenceBackward, BatchNormAct,
-      BatchNormActBackward, FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward,
-      PointwiseLoss, PointwiseLossBackward, OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep,
-      CommitStep, UpdateAverage, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate,
-      Unscale, AdjustLossScale, PictureBatch>();
+      MinPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
+      GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
+      BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
+      SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
+      OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverage,
+      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, Unscale, AdjustLossScale,
+      PictureBatch>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

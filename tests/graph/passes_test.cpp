@@ -161,6 +161,21 @@ TEST(Passes, ReluPassesBackwardOnThePooledTensor) {
   c.expect_fused_equals_parts();
 }
 
+/// Min pooling has max pooling's backward op.
+TEST(Passes, ReluStaysWhereItIsBesideMinPooling) {
+  Case c;
+  const Value x = c.input("x", {2, 6, 6, 8});
+  const Value y = c.b.add(ops::Activate(relu()), {x});
+  mark_gradients(c, c.b.add(ops::MinPool2d{}, {y})[0], {x});
+  const Graph same = relu_before_pool_backward(c.graph);
+  ASSERT_EQ(count(same, "activate_backward"), 1);
+  for (const Node& node : same.nodes()) {
+    if (node.op->name() != "activate_backward") continue;
+    EXPECT_EQ(same.type(node.outputs[0]).shape, Shape({2, 6, 6, 8}));
+  }
+  c.expect_fused_equals_parts();
+}
+
 TEST(Passes, BiasGradientsPairWithTheConvolutionOfTheSameTensor) {
   Case c;
   const Value x = c.input("x", {2, 6, 6, 8});

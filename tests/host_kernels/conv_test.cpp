@@ -15,29 +15,34 @@ ops::ConvAttributes depthwise(std::int64_t channels, const Padding& padding) {
   return {1, padding, 1, channels};
 }
 
-TEST(ConvWindow, StripsOfSeveralRowsAgree) {
-  const Overridden blocks(kernels::many_blocks, 1);
-  for (const std::int64_t rows : {40, 41}) {  // whole strips, and not
-    const Shape x{4, rows, 9, 32};
-    const kernels::ConvShape shape = {4, rows, 9, 32, rows, 9, 32, 3, 3, 32, 1, 1, 1, 1, 1, 1};
-    const kernels::ConvAxes axes = kernels::forward_axes(shape);
-    EXPECT_EQ(kernels::strips_for(4, axes, 32, 1).height, 4);  // as in f32
-    EXPECT_EQ(kernels::strips_for(4, axes, 64, 1).height, 2);  // as in 16 bits
-    for (const OpCase& op_case : conv_passes(x, 32, 3, depthwise(32, Padding::same()))) {
-      for (const DType dtype : kTypes) check_candidate(op_case, dtype, "depthwise");
-    }
+/// Runs all passes in all types; first_layer has no backward data.
+void check_passes(const Shape& x, std::int64_t filters, Size2 kernel,
+                  const ops::ConvAttributes& attributes, const std::string& candidate) {
+  for (const OpCase& op_case : conv_passes(x, filters, kernel, attributes)) {
+    if (candidate == "first_layer" && op_case.op_name() == "conv2d_backward_data") continue;
+    for (const DType dtype : kTypes) check_candidate(op_case, dtype, candidate);
   }
 }
 
-TEST(ConvWindow, DepthwiseFiltersFillSharedMemory) {
-  const Size2 largest(48, 32);
-  for (const std::int64_t channels : {3, 16}) {
-    const Shape x{1, 49, 33, channels};
-    for (const OpCase& op_case :
-         conv_passes(x, channels, largest, depthwise(channels, Padding::valid()))) {
-      for (const DType dtype : kTypes) check_candidate(op_case, dtype, "depthwise");
-    }
+TEST(ConvWindow, StripsOfSeveralRowsAgree) {
+  const Overridden blocks(kernels::many_blocks, 1);
+  for (const std::int64_t rows : {40, 41}) {  // whole strips, and not
+    const kernels::ConvShape shape = {4, rows, 9, 32, rows, 9, 32, 3, 3, 32, 1, 1, 1, 1, 1, 1};
+    const kernels::ConvAxes axes = kernels::forward_axes(shape);
+    EXPECT_EQ(kernels::strips_for(4, axes, 32, 1).height, 4);  // depthwise in f32
+    EXPECT_EQ(kernels::strips_for(4, axes, 64, 1).height, 2);  // and in 16 bits; first_layer
+    check_passes({4, rows, 9, 32}, 32, 3, depthwise(32, Padding::same()), "depthwise");
+    check_passes({4, rows, 9, 3}, 32, 3, {1, Padding::same(), 1, 1}, "first_layer");
   }
+}
+
+TEST(ConvWindow, FiltersFillSharedMemory) {
+  for (const std::int64_t channels : {3, 16}) {
+    check_passes({1, 49, 33, channels}, channels, {48, 32}, depthwise(channels, Padding::valid()),
+                 "depthwise");
+  }
+  check_passes({1, 33, 17, 3}, 19, {32, 16}, {}, "first_layer");
+  check_passes({2, 11, 12, 4}, 24, {8, 12}, {2, Padding::same(), 1, 1}, "first_layer");
 }
 
 std::string reason_of(const OpCase& op_case, const std::string& candidate) {
@@ -55,6 +60,15 @@ TEST(ConvWindow, DepthwiseDeclinesWithAReason) {
        conv_passes({1, 60, 60, 1}, 1, {48, 33}, depthwise(1, Padding::valid()))) {
     EXPECT_EQ(reason_of(op_case, "depthwise"), "filters of more than 1,536 weights");
   }
+}
+
+TEST(ConvWindow, FirstLayerDeclinesWithAReason) {
+  const OpCase grouped = conv_passes({1, 4, 4, 4}, 4, 3, {1, Padding::valid(), 1, 2})[0];
+  EXPECT_EQ(reason_of(grouped, "first_layer"), "groups > 1");
+  const OpCase deep = conv_passes({1, 4, 4, 5}, 4, 3, {})[0];
+  EXPECT_EQ(reason_of(deep, "first_layer"), "more than 4 channels");
+  const OpCase large = conv_passes({1, 20, 20, 4}, 4, {20, 20}, {})[0];
+  EXPECT_EQ(reason_of(large, "first_layer"), "filters of more than 1,536 weights");
 }
 
 }  // namespace

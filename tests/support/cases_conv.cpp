@@ -18,6 +18,7 @@ struct Convolution {
     return {x.n(), window.output.h, window.output.w, filters};
   }
   bool is_depthwise() const { return attributes.groups == x.c() && filters == x.c(); }
+  bool is_first_layer() const { return attributes.groups == 1 && x.c() <= 4; }
 };
 
 std::vector<Convolution> convolutions() {
@@ -49,6 +50,8 @@ std::vector<Convolution> convolutions() {
       {"depthwise_wide_padding", {1, 4, 5, 8}, 8, 3, {1, Padding::cells(3, 1, 4, 5), 1, 8}},
       {"depthwise_many_channels", {1, 3, 5, 200}, 200, 3, {1, same, 1, 200}},
       {"first_layer", {4, 32, 32, 3}, 32, 3, {}},
+      {"one_channel_odd_filters", {2, 7, 9, 1}, 13, {2, 5}, {{1, 2}, same, 1, 1}},
+      {"four_channels_many_filters", {1, 6, 7, 4}, 72, 3, {2, same, 1, 1}},
       {"middle_layer", {4, 15, 15, 32}, 64, 3, {}},
       {"wide_layer", {4, 12, 12, 64}, 64, 3, {1, same, 1, 1}},
       {"residual_block", {2, 16, 16, 16}, 32, 3, {2, same, 1, 1}},
@@ -86,6 +89,16 @@ void add_fused(const Convolution& conv, const std::string& label, Activation act
   cases.push_back(OpCase(conv.label + "_" + label, op, inputs));
 }
 
+/// The kernels that are made for such convolutions.
+std::vector<std::string> candidates_for(const Convolution& conv, const std::string& op) {
+  std::vector<std::string> candidates;
+  if (conv.is_depthwise()) candidates.emplace_back("depthwise");
+  if (conv.is_first_layer() && op != ops::Conv2dBackwardData::kName) {
+    candidates.emplace_back("first_layer");
+  }
+  return candidates;
+}
+
 }  // namespace
 
 std::vector<OpCase> conv_cases() {
@@ -97,7 +110,7 @@ std::vector<OpCase> conv_cases() {
     add_fused(conv, "relu", {Activation::Kind::relu, 0}, false, own);
     add_fused(conv, "residual_relu", {Activation::Kind::relu, 0}, true, own);
     for (const OpCase& op_case : own) {
-      cases.push_back(conv.is_depthwise() ? op_case.cuda_must_accept({"depthwise"}) : op_case);
+      cases.push_back(op_case.cuda_must_accept(candidates_for(conv, op_case.op_name())));
     }
   }
   const Convolution conv = {"3x3_same", {3, 7, 5, 17}, 5, 3, {1, Padding::same(), 1, 1}};
