@@ -17,7 +17,7 @@ bool accepted(const Graph& graph, const Node& node, const Device& device,
   }
   for (Value output : node.outputs) step.output_types.push_back(graph.type(output));
   step.outputs.resize(node.outputs.size());
-  step.output_used.fill(true);
+  step.output_used.resize(node.outputs.size(), true);
   const Candidates candidates = permitted_candidates(device, node.op->name(), options);
   return std::any_of(candidates.begin(), candidates.end(), [&](const auto* candidate) {
     return std::holds_alternative<Lowering>(candidate->factory(*node.op, step.request(options)));

@@ -231,7 +231,7 @@ void Execution::copy_output(std::size_t index, void* to) const {
 
 std::string Execution::first_nonfinite(const Step& step) const {
   for (std::size_t i = 0; i < step.plan->outputs.size(); ++i) {
-    if (!step.plan->output_used.at(i)) continue;
+    if (!step.plan->output_used[i]) continue;
     const PlannedValue& value = plan_->values()[static_cast<std::size_t>(step.plan->outputs[i])];
     std::vector<char> host(static_cast<std::size_t>(value.bytes()));
     arena_->stream().download(

@@ -60,7 +60,7 @@ class Registry {
             BatchNormAct, BatchNormActBackward, FoldBatchNorm>();
     add_all<SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
             OneHot, Accuracy>();
-    add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverage, AccumulateMetric,
+    add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverages, AccumulateMetric,
             AccumulateGradient, SgdUpdate, AdamUpdate>();
     add_all<HoldStep, Unscale, AdjustLossScale>();
     add_all<PictureBatch>();

@@ -101,13 +101,27 @@ std::vector<ValueType> CommitStep::infer(std::span<const ValueType> inputs) cons
   return {};
 }
 
-std::vector<ValueType> UpdateAverage::infer(std::span<const ValueType> inputs) const {
-  require_inputs(inputs, 3);
-  require_equal_floating(inputs.first(2), 2);
-  require_finite_flag(inputs[2]);
+std::vector<ValueType> UpdateAverages::infer(std::span<const ValueType> inputs) const {
+  FOVEA_REQUIRE(averages >= 1, invalid_argument, "there is at least one average, not ", averages);
+  require_inputs(inputs, 1 + 2 * static_cast<std::size_t>(averages));
+  require_finite_flag(inputs[0]);
+  for (std::size_t i = 1; i < inputs.size(); i += 2) {
+    require_equal_floating(inputs.subspan(i, 2), 2);
+    require_type(inputs[i], {inputs[i].shape, inputs[1].dtype}, "each average");
+  }
   FOVEA_REQUIRE(momentum >= 0 && momentum <= 1, invalid_argument,
                 "an average's momentum is in [0, 1], not ", momentum);
   return {};
+}
+
+double UpdateAverages::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 3 * elements_of(inputs, 1, 2);
+}
+
+std::vector<int> UpdateAverages::effects() const {
+  std::vector<int> effects;
+  for (int i = 0; i < averages; ++i) effects.push_back(1 + 2 * i);
+  return effects;
 }
 
 std::vector<ValueType> AccumulateMetric::infer(std::span<const ValueType> inputs) const {

@@ -186,12 +186,16 @@ class StepBuilder {
     const bool scaled = training() && spec_.low == DType::f16;
     if (scaled) total = b.add(ops::Multiply{}, {total, loss_scale(b)});
     const std::vector<Value> gradients = differentiate(b, total, wrt);
-    for (std::size_t i = 0; i < targets.size(); ++i) {
-      targets[i].gradient = gradients[i];
-      if (!scaled || !gradients[i].defined()) continue;
-      targets[i].gradient = b.add(ops::Unscale{}, {gradients[i], loss_scale(b)});
-    }
+    for (std::size_t i = 0; i < targets.size(); ++i) targets[i].gradient = gradients[i];
     std::erase_if(targets, [](const UpdateTarget& target) { return !target.gradient.defined(); });
+    if (scaled) unscale(b, targets);
+  }
+
+  static void unscale(Builder& b, std::vector<UpdateTarget>& targets) {
+    std::vector<Value> inputs = {loss_scale(b)};
+    for (const UpdateTarget& target : targets) inputs.push_back(target.gradient);
+    const Outputs unscaled = b.add(std::make_shared<const ops::Unscale>(), inputs);
+    for (std::size_t i = 0; i < targets.size(); ++i) targets[i].gradient = unscaled[i];
   }
 
   void append_training(Builder& b, Value total) {
@@ -247,16 +251,23 @@ class StepBuilder {
   }
 
   void append_running_statistics(Builder& b, Value finite) {
-    std::vector<Node> norms;
+    // One update for all; a layer called twice moves its averages twice, one after the other.
+    std::map<std::pair<int, double>, std::vector<Value>> updates;  // by call and momentum
+    std::map<std::string, int> calls;
     for (const Node& node : graph_.nodes()) {
-      if (node.op->name() == ops::BatchNorm::kName) norms.push_back(node);
+      if (node.op->name() != ops::BatchNorm::kName) continue;
+      const int call = calls[graph_.producer_node(node.inputs[3]).path]++;
+      std::vector<Value>& inputs =
+          updates[{call, static_cast<const ops::BatchNorm&>(*node.op).momentum}];
+      if (inputs.empty()) inputs.push_back(finite);
+      inputs.insert(inputs.end(),
+                    {node.inputs[3], node.outputs[1], node.inputs[4], node.outputs[2]});
     }
-    for (const Node& node : norms) {
-      const auto scope = b.scope(node.path);
-      ops::UpdateAverage update;
-      update.momentum = static_cast<const ops::BatchNorm&>(*node.op).momentum;
-      b.add(update, {node.inputs[3], node.outputs[1], finite});
-      b.add(update, {node.inputs[4], node.outputs[2], finite});
+    for (const auto& [key, inputs] : updates) {
+      ops::UpdateAverages update;
+      update.momentum = key.second;
+      update.averages = static_cast<std::int64_t>(inputs.size() / 2);
+      b.add(std::make_shared<const ops::UpdateAverages>(update), inputs);
     }
   }
 

@@ -80,7 +80,7 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
       BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
       SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
-      OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverage,
+      OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverages,
       AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, Unscale, AdjustLossScale,
       PictureBatch>();
   std::sort(names.begin(), names.end());

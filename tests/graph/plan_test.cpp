@@ -87,6 +87,25 @@ TEST(Plan, SharesMemoryBetweenValuesThatNeverMeet) {
   }
 }
 
+/// A kernel for many tensors may still have to read an input when it has overwritten another.
+TEST(Plan, NothingIsOverwrittenThatANodeReadsTwice) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {{64}, DType::f32});
+  const Value once = b.add(ops::Scale{}, {x});
+  const Value sum = b.add(ops::Add{}, {once, x});
+  graph.mark_output("y", b.add(ops::Add{}, {sum, sum}));
+  PlanOptions options;
+  options.force = parse_forced_kernels("scale:reference,add:reference");
+  const Plan plan(graph, cpu_device(), options);
+  const auto place = [&](int value) { return plan.values()[static_cast<std::size_t>(value)].slot; };
+  ASSERT_EQ(plan.steps().size(), 3U);
+  const PlanStep& first = plan.steps()[1];
+  const PlanStep& second = plan.steps()[2];
+  EXPECT_EQ(place(first.outputs[0]), place(first.inputs[0])) << "once may be overwritten";
+  EXPECT_NE(place(second.outputs[0]), place(second.inputs[0]));
+}
+
 TEST(Plan, ExecutionsOfOneArenaSurviveItsGrowth) {
   SmallNet small(2);
   SmallNet large(512);

@@ -249,7 +249,9 @@ TEST(CudaFit, FindsItsStepAgainThatWasNotFinite) {
 
 /// Steps are lowered and their memory planned as on a GPU, without running them.
 TEST(CudaPlan, LowersTheTrainingStepsOfTheZoo) {
-  for (const auto& [name, batch] : {std::pair("cifar10_cnn", 32), std::pair("resnet20", 128)}) {
+  for (const auto& [name, batch, low] :
+       {std::tuple("cifar10_cnn", 32, DType::f32), std::tuple("cifar10_cnn", 32, DType::f16),
+        std::tuple("resnet20", 128, DType::f32), std::tuple("resnet20", 128, DType::f16)}) {
     const Network network = make_network(name);
     CompileOptions compile;
     compile.loss = "sparse_categorical_crossentropy";
@@ -258,12 +260,14 @@ TEST(CudaPlan, LowersTheTrainingStepsOfTheZoo) {
     spec.mode = StepMode::train;
     spec.inputs = {{network.inputs().front().shape.prepend(batch), DType::u8}};
     spec.targets = {{Shape({batch}), DType::i32}};
+    spec.low = low;
     spec.frozen = [](const std::string&) { return false; };
     const auto plan = compile_graph(build_step_graph(network, &compile, spec), cuda_on_host(), {});
     EXPECT_GT(plan->steps().size(), 20U);
     EXPECT_LT(plan->arena_bytes(), plan->naive_bytes());
-    std::printf("%s, batch %d: %zu kernels, arena %.1f MB (%.1f MB without sharing)\n%s", name,
-                batch, plan->steps().size(), static_cast<double>(plan->arena_bytes()) * 1e-6,
+    std::printf("%s, batch %d, %s: %zu kernels, arena %.1f MB (%.1f MB without sharing)\n%s", name,
+                batch, std::string(dtype_name(low)).c_str(), plan->steps().size(),
+                static_cast<double>(plan->arena_bytes()) * 1e-6,
                 static_cast<double>(plan->naive_bytes()) * 1e-6, plan->str().c_str());
   }
 }

@@ -41,16 +41,20 @@ struct FOVEA_API CommitStep : OpBase<CommitStep> {
   std::vector<int> effects() const override { return {0}; }
 };
 
-/// average = momentum average + (1 - momentum) value. (average, value, finite) -> ().
-struct FOVEA_API UpdateAverage : OpBase<UpdateAverage> {
-  static constexpr std::string_view kName = "update_average";
+/// average = momentum average + (1 - momentum) value, for many at once. Inputs: finite, then
+/// average and value of each, all floating of one type. -> (). Overwrites every average.
+struct FOVEA_API UpdateAverages : OpBase<UpdateAverages> {
+  static constexpr std::string_view kName = "update_averages";
   double momentum = 0.99;
+  std::int64_t averages = 1;  ///< how many
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("momentum", self.momentum);
+    visit("averages", self.averages);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  std::vector<int> effects() const override { return {0}; }
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+  std::vector<int> effects() const override;
 };
 
 /// sum += sum of values, count += number of values. (sum f64 (), count f64 (), values (N,), finite)
