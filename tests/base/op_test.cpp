@@ -72,13 +72,13 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       Input, Parameter, State, Constant, Add, Multiply, Scale, Rescale, Cast, Reshape, Concat,
       Slice, Pad, Dropout, Mean, Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder, Activate,
       ActivateBackward, Softmax, SoftmaxBackward, Conv2d, Conv2dBackwardData, Conv2dBackwardFilter,
-      Conv2dBiasAct, Conv2dBackwardFilterBias, MatMul, AddBias, BiasGrad, MatMulBiasAct, MaxPool2d,
-      MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool, GlobalAvgPoolBackward,
-      BatchNorm, BatchNormBackward, BatchNormInference, BatchNormInferenceBackward, BatchNormAct,
-      BatchNormActBackward, FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward,
-      PointwiseLoss, PointwiseLossBackward, OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep,
-      CommitStep, UpdateAverage, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate,
-      Unscale, AdjustLossScale>();
+      Conv2dBiasAct, Conv2dBackwardFilterBias, Conv2dBatchNormAct, MatMul, AddBias, BiasGrad,
+      MatMulBiasAct, MaxPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
+      GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
+      BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
+      SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
+      OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverage,
+      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, Unscale, AdjustLossScale>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

@@ -210,7 +210,7 @@ TEST(PictureBatch, RefusesWhatItCannotDo) {
 
 }  // namespace
 
-void run_launchers_without_op() {
+void run_picture_batch() {
   const Pictures pictures(3, {4, 4, 1});
   run(pictures, choices(2, true, 0), 0, 0, 2);
 }
