@@ -66,9 +66,10 @@ struct PlanStep {
   std::vector<std::pair<int, int>> in_place;
 
   LowerRequest request(const PlanOptions& options) const {
-    return {
-        input_types,    output_types,    input_layouts,      {std::begin(output_used), outputs.size()},
-        wanted_outputs, options.threads, options.allow_tf32, variant};
+    return {input_types,        output_types,
+            input_layouts,      {std::begin(output_used), outputs.size()},
+            wanted_outputs,     options.threads,
+            options.allow_tf32, variant};
   }
   /// "cudnn", or for a variant that was measured faster "cudnn#3".
   std::string kernel_name() const {

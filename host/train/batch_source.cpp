@@ -31,7 +31,10 @@ bool gathers(const Device& device, const ResidentBatch& batch) {
   Builder b(graph);
   append_batch(b, batch, std::min(batch.batch_size, batch.pictures.shape.n()), b.step_counter(),
                b.step_counter());
-  return accepted(graph, graph.nodes().back(), device, {});
+  const Node& node = graph.nodes().back();
+  std::vector<ValueType> inputs;
+  for (Value input : node.inputs) inputs.push_back(graph.type(input));
+  return accepted(*node.op, std::move(inputs), device, {});
 }
 
 /// Why the data cannot be kept in the device's memory, or empty.
