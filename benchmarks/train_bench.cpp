@@ -56,6 +56,7 @@ struct Options {
   int epochs = 7;
   int warm_up_epochs = 2;
   int threads = 0;
+  bool autotune = false;
   std::string json;
   bool profile = false;
   std::string trace;
@@ -113,7 +114,7 @@ Model compiled_model(const Recipe& recipe, const Options& options) {
   Model model(make_network(recipe.model), {.device = options.device,
                                            .precision = options.precision,
                                            .threads = options.threads,
-                                           .seed = 0});
+                                           .autotune = options.autotune});
   model.compile({.optimizer = make_optimizer(recipe.optimizer, recipe.rate),
                  .loss = "sparse_categorical_crossentropy",
                  .metrics = {"accuracy"}});
@@ -159,7 +160,8 @@ Json row_of(const Recipe& recipe, std::int64_t batch, const Options& options) {
                           {"mode", "fit"},
                           {"model", recipe.model},
                           {"batch_size", batch},
-                          {"precision", options.precision}};
+                          {"precision", options.precision},
+                          {"autotune", options.autotune}};
   std::printf("%-12s %5lld %-5s ", recipe.model, static_cast<long long>(batch),
               options.precision.c_str());
   std::fflush(stdout);
@@ -252,6 +254,7 @@ Options parse(int count, char** arguments) {
   line.add_number("--epochs", "N", "timed epochs, one measurement each (7)", o.epochs, 1);
   line.add_number("--warm-up", "N", "epochs before the timed ones (2)", o.warm_up_epochs, 0);
   line.add_number("--threads", "N", "of the CPU; default: all", o.threads, 1);
+  line.add_flag("--autotune", "measure the GPU's kernels and take the fastest", o.autotune);
   line.add_text("--json", "FILE", "write every row to this file", o.json);
   line.add_flag("--profile", "print the time of each kernel of a step instead", o.profile);
   line.add_text("--trace", "FILE",

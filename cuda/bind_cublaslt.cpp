@@ -30,9 +30,10 @@ struct Cublaslt {
     product.allow_tf32 = request.allow_tf32;
     product.workspace_limit_bytes = workspace_limit_bytes;
     try {
-      auto matmul = std::make_unique<cublaslt::Matmul>(handle, product);
+      auto matmul = std::make_unique<cublaslt::Matmul>(handle, product, request.variant);
       Lowering lowering;
       lowering.workspace_bytes = matmul->workspace_bytes();
+      lowering.variants = cublaslt::kMaxVariants;
       lowering.kernel = make_kernel(
           [matmul = std::move(matmul), bias = product.bias, operands](const KernelContext& c) {
             matmul->run(c.input(operands.a), c.input(operands.b), bias ? c.input(2) : nullptr,

@@ -1,9 +1,11 @@
 // Convolutions on cuDNN.
 #include <algorithm>
+#include <array>
 
 #include "cuda/bind.h"
 #include "cuda/cudnn/plan.h"
 #include "fovea/ops/conv.h"
+#include "kernels/batch_norm.h"
 #include "kernels/bias.h"
 
 namespace fovea::cuda {
@@ -52,6 +54,39 @@ class FilterAndBiasKernel final : public Kernel {
   std::unique_ptr<Kernel> filter_;
 };
 
+/// y and its sums by cuDNN, then the statistics of these sums and the map of y by our own kernels.
+class ConvBatchNormKernel final : public Kernel {
+ public:
+  ConvBatchNormKernel(std::unique_ptr<cudnn::Plan> plan, const ops::Conv2dBatchNormAct& op)
+      : plan_(std::move(plan)), op_(op) {}
+
+  void run(const KernelContext& context) override {
+    static constexpr std::array<std::int64_t, 5> kIds = {cudnn::kX, cudnn::kW, cudnn::kY,
+                                                         cudnn::kSum, cudnn::kSquares};
+    auto* mean = context.output<float>(2);
+    auto* var = context.output<float>(3);
+    const std::array<void*, 5> pointers = {context.mutable_input<void>(0),
+                                           context.mutable_input<void>(1), context.output(0), mean,
+                                           var};
+    plan_->execute(kIds, pointers, context.workspace(), stream_of(context));
+    const ValueType& y = context.output_type(0);
+    const std::int64_t channels = y.shape.c();
+    const kernels::BatchNormShape shape{y.dtype, y.shape.numel() / channels, channels};
+    check(kernels::batch_norm_statistics_of_sums(stream_of(context), shape, mean, var),
+          "the statistics");
+    check(kernels::batch_norm_apply(stream_of(context), shape, context.output(0),
+                                    op_.residual ? context.input(6) : nullptr,
+                                    {context.input<float>(2), context.input<float>(3), mean, var,
+                                     static_cast<float>(op_.epsilon)},
+                                    function_of(op_.activation), context.output(1)),
+          "the batch norm");
+  }
+
+ private:
+  std::unique_ptr<cudnn::Plan> plan_;
+  ops::Conv2dBatchNormAct op_;
+};
+
 /// What a table knows of cuDNN.
 struct Cudnn {
   std::shared_ptr<cudnn::Target> target;  // null: declines
@@ -59,22 +94,34 @@ struct Cudnn {
   std::int64_t workspace_limit_bytes = 0;
   std::shared_ptr<cudnn::PlanCache> plans;
 
+  /// Null, with the reason, where cuDNN does not compute this.
+  std::unique_ptr<cudnn::Plan> choose(const cudnn::Convolution& convolution,
+                                      const LowerRequest& request, std::string& reason) const {
+    if (target == nullptr) {
+      reason = problem;
+      return nullptr;
+    }
+    for (const Shape* shape : {&convolution.x, &convolution.w, &convolution.y}) {
+      if (shape->numel() > 0) continue;
+      reason = "an empty tensor";
+      return nullptr;
+    }
+    return cudnn::choose_plan(target, convolution, {request.allow_tf32, workspace_limit_bytes},
+                              reason, plans.get(), request.variant);
+  }
+
   LowerResult lower(const cudnn::Convolution& convolution, const LowerRequest& request,
                     std::vector<TensorId> inputs, TensorId output) const {
-    if (target == nullptr) return Decline{problem};
     const auto has_type = [&](const ValueType& type) { return type.dtype == convolution.dtype; };
     if (!std::all_of(request.inputs.begin(), request.inputs.end(), has_type)) {
       return Decline{"the inputs have several types"};
     }
-    for (const Shape* shape : {&convolution.x, &convolution.w, &convolution.y}) {
-      if (shape->numel() == 0) return Decline{"an empty tensor"};
-    }
     std::string reason;
-    std::unique_ptr<cudnn::Plan> plan = cudnn::choose_plan(
-        target, convolution, {request.allow_tf32, workspace_limit_bytes}, reason, plans.get());
+    std::unique_ptr<cudnn::Plan> plan = choose(convolution, request, reason);
     if (plan == nullptr) return Decline{std::move(reason)};
     Lowering lowering;
     lowering.workspace_bytes = plan->workspace_bytes();
+    lowering.variants = cudnn::kMaxVariants;
     lowering.kernel = std::make_unique<CudnnKernel>(std::move(plan), std::move(inputs), output);
     return lowering;
   }
@@ -148,6 +195,22 @@ void bind_cudnn(KernelTable& table, const TableOptions& options) {
         std::vector<TensorId> inputs = {kX, kW, kBias};
         if (op.residual) inputs.push_back(kResidual);
         return library.lower(convolution, r, std::move(inputs), kY);
+      });
+  table.add<ops::Conv2dBatchNormAct>(
+      "cudnn", [library](const ops::Conv2dBatchNormAct& op, const LowerRequest& r) -> LowerResult {
+        if (r.inputs[0].dtype != DType::f16) return Decline{"cuDNN has engines for f16 only"};
+        cudnn::Convolution convolution =
+            describe(Pass::forward, op, r.inputs[0], r.inputs[1].shape, r.outputs[0].shape);
+        convolution.statistics = true;
+        std::string reason;
+        std::unique_ptr<cudnn::Plan> plan = library.choose(convolution, r, reason);
+        if (plan == nullptr) return Decline{std::move(reason)};
+        Lowering lowering;
+        lowering.workspace_bytes = plan->workspace_bytes();
+        lowering.variants = cudnn::kMaxVariants;
+        if (op.residual) lowering.in_place = {{1, 6}};
+        lowering.kernel = std::make_unique<ConvBatchNormKernel>(std::move(plan), op);
+        return lowering;
       });
 }
 

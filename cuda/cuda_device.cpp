@@ -55,12 +55,9 @@ class CudaDevice final : public Device {
     const DeviceGuard guard(ordinal_);
     check(cudaGetDeviceProperties(&properties_, ordinal_), "cannot ask for the GPU's properties");
     const int sm = 10 * properties_.major + properties_.minor;
-    const Libraries libraries = open_libraries({properties_.name, sm});
-    cudnn_ = libraries.cudnn ? "cuDNN" : "no cuDNN (" + libraries.cudnn_problem + ")";
-    cublaslt_ =
-        libraries.cublaslt ? "cuBLASLt" : "no cuBLASLt (" + libraries.cublaslt_problem + ")";
+    libraries_ = open_libraries({properties_.name, sm});
     TableOptions options;
-    options.libraries = &libraries;
+    options.libraries = &libraries_;
     options.sm = sm;
     fill_table(kernels(), options);
     try_a_kernel();
@@ -68,6 +65,14 @@ class CudaDevice final : public Device {
 
   std::string name() const override { return "cuda:" + std::to_string(ordinal_); }
   bool is_host() const override { return false; }
+  std::string fingerprint() const override {
+    int driver = 0;
+    static_cast<void>(cudaDriverGetVersion(&driver));
+    return std::string(properties_.name) + ", sm_" + std::to_string(properties_.major) +
+           std::to_string(properties_.minor) + ", " +
+           std::to_string(properties_.multiProcessorCount) + " processors, driver of CUDA " +
+           version_text(driver) + ", CUDA " + version_text(CUDART_VERSION) + libraries_.versions;
+  }
 
   void* allocate(std::size_t bytes) override {
     const DeviceGuard guard(ordinal_);
@@ -99,7 +104,16 @@ class CudaDevice final : public Device {
     static_cast<void>(cudaFree(memory));  // waits for what still uses it
   }
 
-  MemoryUse memory_use() const override { return meter_.use(); }
+  MemoryUse memory_use() const override {
+    const DeviceGuard guard(ordinal_);
+    MemoryUse use = meter_.use();
+    std::size_t free = 0;
+    std::size_t total = 0;
+    check(cudaMemGetInfo(&free, &total), "cannot ask for the free GPU memory");
+    use.available = static_cast<std::int64_t>(free);
+    if (limit_ > 0) use.available = std::min(use.available, limit_ - use.in_use);
+    return use;
+  }
   std::shared_ptr<Stream> make_stream() override { return std::make_shared<CudaStream>(ordinal_); }
 
   void begin_kernels(int) override {
@@ -114,12 +128,17 @@ class CudaDevice final : public Device {
     previous_devices.pop_back();
   }
 
+  void save_choices() noexcept override { cuda::save_choices(libraries_); }
+
   /// "NVIDIA H200, compute capability 9.0, 139.8 GiB, CUDA 13.0, cuDNN, cuBLASLt".
   std::string detail() const {
     return std::string(properties_.name) + ", compute capability " +
            std::to_string(properties_.major) + "." + std::to_string(properties_.minor) + ", " +
            byte_size_text(static_cast<std::int64_t>(properties_.totalGlobalMem)) + ", CUDA " +
-           version_text(CUDART_VERSION) + ", " + cudnn_ + ", " + cublaslt_;
+           version_text(CUDART_VERSION) +
+           (libraries_.cudnn ? ", cuDNN" : ", no cuDNN (" + libraries_.cudnn_problem + ")") +
+           (libraries_.cublaslt ? ", cuBLASLt"
+                                : ", no cuBLASLt (" + libraries_.cublaslt_problem + ")");
   }
 
  private:
@@ -155,7 +174,7 @@ class CudaDevice final : public Device {
   int ordinal_;
   std::int64_t limit_;
   cudaDeviceProp properties_{};
-  std::string cudnn_, cublaslt_;  ///< what was found
+  Libraries libraries_;
   MemoryMeter meter_;
   std::mutex mutex_;
   std::map<void*, std::int64_t> sizes_;

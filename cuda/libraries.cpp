@@ -32,7 +32,9 @@ Libraries open_libraries([[maybe_unused]] const DeviceProperties& device) {
     cudnn::OpenedLibrary opened = cudnn::open_library();
     if (opened.library == nullptr) return opened.problem;
     libraries.cudnn = std::make_shared<cudnn::Target>(opened.library, device);
-    libraries.cudnn_plans = std::make_shared<cudnn::PlanCache>(cudnn::PlanCache::default_path());
+    libraries.cudnn_plans =
+        std::make_shared<cudnn::PlanCache>(DiskMemo::path_of("cudnn_plans.json"));
+    libraries.versions += ", cuDNN " + std::to_string(opened.library->version);
     return {};
 #else
     return "this build was made without cuDNN's headers";
@@ -43,12 +45,19 @@ Libraries open_libraries([[maybe_unused]] const DeviceProperties& device) {
     cublaslt::OpenedLibrary opened = cublaslt::open_library();
     if (opened.library == nullptr) return opened.problem;
     libraries.cublaslt = std::make_shared<const cublaslt::Handle>(opened.library);
+    libraries.versions += ", cuBLASLt " + std::to_string(opened.library->get_version());
     return {};
 #else
     return "this build was made without cuBLAS's headers";
 #endif
   });
   return libraries;
+}
+
+void save_choices([[maybe_unused]] const Libraries& libraries) noexcept {
+#ifdef FOVEA_HAS_CUDNN
+  if (libraries.cudnn_plans != nullptr) libraries.cudnn_plans->try_to_save();
+#endif
 }
 
 }  // namespace fovea::cuda

@@ -24,11 +24,15 @@ struct Libraries {
   std::shared_ptr<cudnn::PlanCache> cudnn_plans;
   std::shared_ptr<const cublaslt::Handle> cublaslt;
   std::string cublaslt_problem;
+  std::string versions;  ///< of those that are used: ", cuDNN 91900, cuBLASLt 130000"
 };
 
 /// Opens what there is for the calling thread's current device, or, for cuDNN, the device that
 /// `device` describes. Never throws for what is missing. FOVEA_DISABLE_PLUGINS=cudnn,cublaslt turns
 /// them off.
 Libraries open_libraries(const DeviceProperties& device);
+
+/// Writes down for later processes what was chosen, where that can be done.
+void save_choices(const Libraries& libraries) noexcept;
 
 }  // namespace fovea::cuda

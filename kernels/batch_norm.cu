@@ -6,6 +6,7 @@
 // 1983), again relative to one shift; in f32, in an order that the shape alone sets.
 // Map: y = f((x - mean) scale + beta + residual), from the last rows to the first, since the last
 // are those that the statistics left in the cache.
+// Where a library has summed up x and x^2 already, the statistics come from these sums.
 // Bytes moved: x twice (the second time from the cache, as far as it fits) and y once, the residual
 // once. Mapping: batch_norm.cuh.
 #include "kernels/batch_norm.h"
@@ -103,6 +104,17 @@ __global__ void batch_norm_combine_statistics_kernel(RowTiling tiling, PartialSt
   var[channel] = squares[0] * share;
 }
 
+/// A thread per channel. Bytes moved: 16 per channel.
+__global__ void batch_norm_statistics_of_sums_kernel(std::int64_t channels, float share,
+                                                     float* sums, float* squares) {
+  const std::int64_t channel = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (channel >= channels) return;
+  const float mean = sums[channel] * share;
+  const float var = squares[channel] * share - mean * mean;
+  sums[channel] = mean;
+  squares[channel] = var < 0 ? 0.0f : var;  // below zero by rounding; a NaN stays
+}
+
 template <class T, int kVector, class Activation>
 __global__ void __launch_bounds__(kRowsThreads, 1)
     batch_norm_apply_kernel(RowTiling tiling, const T* x, const T* residual,
@@ -184,6 +196,14 @@ cudaError_t batch_norm_statistics(cudaStream_t stream, const BatchNormShape& sha
     return launch("batch_norm_combine_statistics_kernel", stream, combine_shape(tiling),
                   batch_norm_combine_statistics_kernel, tiling, partial, mean, var);
   });
+}
+
+cudaError_t batch_norm_statistics_of_sums(cudaStream_t stream, const BatchNormShape& shape,
+                                          float* sums, float* squares) {
+  const float share = shape.rows > 0 ? 1.0f / static_cast<float>(shape.rows) : 0.0f;
+  return launch("batch_norm_statistics_of_sums_kernel", stream,
+                {blocks_for(shape.channels, kFoldThreads), kFoldThreads},
+                batch_norm_statistics_of_sums_kernel, shape.channels, share, sums, squares);
 }
 
 cudaError_t batch_norm_apply(cudaStream_t stream, const BatchNormShape& shape, const void* x,

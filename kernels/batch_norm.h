@@ -24,6 +24,12 @@ std::int64_t batch_norm_workspace_bytes(const BatchNormShape& shape);
 cudaError_t batch_norm_statistics(cudaStream_t stream, const BatchNormShape& shape, const void* x,
                                   void* workspace, float* mean, float* var);
 
+/// The same from the sums of each channel and of its squares, in place: sums become means, squares
+/// variances. For values that are not far from zero, as what a convolution gives in 16 bits:
+/// otherwise the difference of large numbers costs digits.
+cudaError_t batch_norm_statistics_of_sums(cudaStream_t stream, const BatchNormShape& shape,
+                                          float* sums, float* squares);
+
 /// One number per channel each.
 struct BatchNormChannels {
   const float *gamma, *beta, *mean, *var;

@@ -57,6 +57,7 @@ struct Options {
   std::string device = "auto";
   std::string precision = "f32";
   int threads = 0;
+  bool autotune = false;
   std::string save;
   std::int64_t checkpoint_steps = 0;
   double checkpoint_minutes = 0;
@@ -90,6 +91,8 @@ CommandLine command_line(Options& o) {
   line.add_choice("--device", {"auto", "cpu", "cuda"}, "default: auto", o.device);
   line.add_choice("--precision", {"f32", "tf32", "bf16", "f16"}, "default: f32", o.precision);
   line.add_number("--threads", "N", "of the CPU; default: all", o.threads, 1);
+  line.add_flag("--autotune", "measure the GPU's kernels and take the fastest; remembered on disk",
+                o.autotune);
   line.add_text("--save", "FILE", "write the model after each epoch", o.save);
   line.add_number("--checkpoint-steps", "N", "save every N steps, too", o.checkpoint_steps, 1);
   line.add_number("--checkpoint-minutes", "M", "save every M minutes, too", o.checkpoint_minutes,
@@ -181,6 +184,7 @@ fovea::Model make_model(const Options& o, const fovea::Dataset& train) {
   fovea::Model model(make_network(o), {.device = o.device,
                                        .precision = o.precision,
                                        .threads = o.threads,
+                                       .autotune = o.autotune,
                                        .seed = o.seed,
                                        .class_names = train.class_names});
   model.compile({.optimizer = fovea::make_optimizer(o.optimizer, make_schedule(o, train.size())),
@@ -280,6 +284,7 @@ void write_report(const Options& o, const fovea::Model& model, const fovea::Trai
   json.set("test_loss", result.test.at("loss"));
   json.set("test_accuracy", result.test.at("accuracy"));
   json.set("images_per_second", result.history.samples_per_second);
+  json.set("data_on_device", result.history.streamed_because.empty());
   json.set("training_seconds", result.seconds);
   json.set("peak_rss_bytes", peak_rss_bytes());
   json.set("versions", describe_versions());

@@ -15,6 +15,7 @@ const char* resolve(const SharedLibrary& file, Library& library) {
     if (!file.find(function, name)) missing = name;
   };
   find(library.get_status_string, "cublasLtGetStatusString");
+  find(library.get_version, "cublasLtGetVersion");
   find(library.create, "cublasLtCreate");
   find(library.destroy, "cublasLtDestroy");
   find(library.matmul_desc_create, "cublasLtMatmulDescCreate");

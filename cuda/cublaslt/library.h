@@ -11,6 +11,7 @@ namespace fovea::cuda::cublaslt {
 /// The functions of libcublasLt that are used here, under cuBLASLt's names without their prefix.
 struct Library {
   decltype(&cublasLtGetStatusString) get_status_string;
+  decltype(&cublasLtGetVersion) get_version;
   decltype(&cublasLtCreate) create;
   decltype(&cublasLtDestroy) destroy;
   decltype(&cublasLtMatmulDescCreate) matmul_desc_create;

@@ -3,6 +3,8 @@
 // columns, each with a bias of its own, are the rows that the bias epilogue means.
 #include "cuda/cublaslt/matmul.h"
 
+#include <array>
+
 #include "fovea/error.h"
 
 namespace fovea::cuda::cublaslt {
@@ -48,11 +50,11 @@ class Preference {
 
 }  // namespace
 
-Matmul::Matmul(std::shared_ptr<const Handle> handle, const Product& product)
+Matmul::Matmul(std::shared_ptr<const Handle> handle, const Product& product, int variant)
     : handle_(std::move(handle)) {
   try {
     describe(product);
-    choose_algorithm(product);
+    choose_algorithm(product, variant);
   } catch (...) {
     release();
     throw;
@@ -103,7 +105,8 @@ void Matmul::describe(const Product& product) {
   create(result_, p.rows, p.columns);
 }
 
-void Matmul::choose_algorithm(const Product& product) {
+void Matmul::choose_algorithm(const Product& product, int variant) {
+  FOVEA_REQUIRE(variant < kMaxVariants, cuda, "there is no such variant");
   const Library& library = handle_->library();
   Preference preference(library);
   preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -116,14 +119,16 @@ void Matmul::choose_algorithm(const Product& product) {
         CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
     preference.set(matrix, kAlignmentBytes);
   }
-  cublasLtMatmulHeuristicResult_t choice{};
+  std::array<cublasLtMatmulHeuristicResult_t, kMaxVariants> choices{};
   int found = 0;
   check(library,
         library.algo_get_heuristic(handle_->get(), operation_, left_, right_, result_, result_,
-                                   preference.get(), 1, &choice, &found),
+                                   preference.get(), variant + 1, choices.data(), &found),
         "cublasLtMatmulAlgoGetHeuristic");
-  if (found > 0) check(library, choice.state, "cublasLtMatmulAlgoGetHeuristic");
   FOVEA_REQUIRE(found > 0, cuda, "cuBLASLt offers no algorithm for this product");
+  FOVEA_REQUIRE(found > variant, cuda, "there is no such variant");
+  const cublasLtMatmulHeuristicResult_t& choice = choices[static_cast<std::size_t>(variant)];
+  check(library, choice.state, "cublasLtMatmulAlgoGetHeuristic");
   algorithm_ = choice.algo;
   workspace_bytes_ = static_cast<std::int64_t>(choice.workspaceSize);
 }

@@ -20,11 +20,15 @@ struct Product {
   std::int64_t workspace_limit_bytes = 0;
 };
 
+/// How many algorithms are worth being measured against each other.
+inline constexpr int kMaxVariants = 8;
+
 class Matmul {
  public:
-  /// Asks cuBLASLt for its first choice among the deterministic algorithms. Throws cuda where it
-  /// has none, unsupported for types other than f32, f16 and bf16.
-  Matmul(std::shared_ptr<const Handle> handle, const Product& product);
+  /// Asks cuBLASLt for its choices among the deterministic algorithms, and takes number `variant`,
+  /// below kMaxVariants: 0 is its best estimate. Throws cuda where it has none, unsupported for
+  /// types other than f32, f16 and bf16.
+  Matmul(std::shared_ptr<const Handle> handle, const Product& product, int variant = 0);
   ~Matmul();
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
@@ -37,7 +41,7 @@ class Matmul {
 
  private:
   void describe(const Product& product);
-  void choose_algorithm(const Product& product);
+  void choose_algorithm(const Product& product, int variant);
   void release() noexcept;
 
   std::shared_ptr<const Handle> handle_;

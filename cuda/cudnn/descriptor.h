@@ -56,6 +56,10 @@ struct AttributeType<cudnnPointwiseMode_t> {
   static constexpr auto value = CUDNN_TYPE_POINTWISE_MODE;
 };
 template <>
+struct AttributeType<cudnnGenStatsMode_t> {
+  static constexpr auto value = CUDNN_TYPE_GENSTATS_MODE;
+};
+template <>
 struct AttributeType<cudnnBackendHeurMode_t> {
   static constexpr auto value = CUDNN_TYPE_HEUR_MODE;
 };

@@ -146,9 +146,25 @@ class GraphBuilder {
     add_operation(std::move(operation));
   }
 
+  void add_statistics() {
+    const Shape channels{1, 1, 1, convolution_.y.c()};
+    Descriptor statistics(library_, CUDNN_BACKEND_OPERATION_GEN_STATS_DESCRIPTOR);
+    statistics.set(CUDNN_ATTR_OPERATION_GENSTATS_MODE, CUDNN_GENSTATS_SUM_SQSUM);
+    statistics.set(CUDNN_ATTR_OPERATION_GENSTATS_MATH_PREC, CUDNN_DATA_FLOAT);
+    statistics.set(CUDNN_ATTR_OPERATION_GENSTATS_XDESC, *in_memory_.y);
+    statistics.set(CUDNN_ATTR_OPERATION_GENSTATS_SUMDESC, tensor(kSum, channels, CUDNN_DATA_FLOAT));
+    statistics.set(CUDNN_ATTR_OPERATION_GENSTATS_SQSUMDESC,
+                   tensor(kSquares, channels, CUDNN_DATA_FLOAT));
+    add_operation(std::move(statistics));
+  }
+
   void add_operations() {
     if (convolution_.pass == Pass::backward_data) return add_backward_data();
     if (convolution_.pass == Pass::backward_filter) return add_backward_filter();
+    if (convolution_.statistics) {
+      add_forward(*in_memory_.y);
+      return add_statistics();
+    }
 
     int left = int{convolution_.residual} + int{convolution_.bias} + int{convolution_.relu};
     const auto next_sum = [&]() -> const Descriptor& {  // the last one is y itself
@@ -187,10 +203,11 @@ std::string Convolution::to_string() const {
   static constexpr const char* kPasses[] = {"forward", "backward_data", "backward_filter"};
   std::ostringstream text;
   text << kPasses[static_cast<int>(pass)] << (residual ? "+residual" : "") << (bias ? "+bias" : "")
-       << (relu ? "+relu" : "") << ' ' << dtype_name(dtype) << " x" << x.str() << " w" << w.str()
-       << " y" << y.str() << " stride " << window.stride.h << ',' << window.stride.w << " dilation "
-       << window.dilation.h << ',' << window.dilation.w << " padding " << window.pad_top << ','
-       << window.pad_bottom << ',' << window.pad_left << ',' << window.pad_right;
+       << (relu ? "+relu" : "") << (statistics ? "+statistics" : "") << ' ' << dtype_name(dtype)
+       << " x" << x.str() << " w" << w.str() << " y" << y.str() << " stride " << window.stride.h
+       << ',' << window.stride.w << " dilation " << window.dilation.h << ',' << window.dilation.w
+       << " padding " << window.pad_top << ',' << window.pad_bottom << ',' << window.pad_left << ','
+       << window.pad_right;
   return text.str();
 }
 

@@ -14,7 +14,7 @@
 namespace fovea::cuda::cudnn {
 
 /// Names of a graph's tensors in memory, by which the variant pack gives them their pointers.
-enum TensorId : std::int64_t { kX = 1, kW, kY, kBias, kResidual };
+enum TensorId : std::int64_t { kX = 1, kW, kY, kBias, kResidual, kSum, kSquares };
 
 /// One pass of a convolution over dense NHWC pictures; groups follow from x's and w's channels.
 /// forward: (x, w[, residual][, bias]) -> y = act(conv(x, w) [+ residual] [+ bias]);
@@ -33,6 +33,9 @@ struct Convolution {
   bool residual = false;
   bool bias = false;
   bool relu = false;
+  /// For the forward pass without any of these: also the sums of y's channels (K,) and of their
+  /// squares, as f32.
+  bool statistics = false;
 
   /// "forward+bias+relu f16 x(32,15,15,64) w(256,3,3,64) y(32,15,15,256) stride 1 1 ..."; equal for
   /// equal convolutions only.

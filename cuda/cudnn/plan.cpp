@@ -40,6 +40,46 @@ std::unique_ptr<Plan> remembered_plan(const std::shared_ptr<Target>& target,
   }
 }
 
+using Refusals = std::map<std::string, int>;  // reasons, and for how many engines
+
+constexpr auto kModes = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
+
+/// Of the first proposed engine that keeps the rules and can be built, or null.
+std::unique_ptr<Plan> first_plan(const std::shared_ptr<Target>& target,
+                                 const std::shared_ptr<const OperationGraph>& graph, DType dtype,
+                                 const EngineRules& rules, Refusals& refused) {
+  for (const auto mode : kModes) {
+    for (EngineConfig& config : proposed_configs(*target, *graph, mode)) {
+      std::string reason;
+      auto plan = build_by_rules(target, graph, std::move(config), dtype, rules, reason);
+      if (plan != nullptr) return plan;
+      ++refused[reason];
+    }
+  }
+  return nullptr;
+}
+
+/// Of number `variant` among the different proposals that keep the rules, or null.
+std::unique_ptr<Plan> plan_of_variant(const std::shared_ptr<Target>& target,
+                                      const std::shared_ptr<const OperationGraph>& graph,
+                                      DType dtype, const EngineRules& rules, int variant,
+                                      Refusals& refused) {
+  std::vector<EngineChoice> met;
+  for (const auto mode : kModes) {
+    for (EngineConfig& config : proposed_configs(*target, *graph, mode)) {
+      std::string reason = forbidden_because(config, dtype, rules, target->device_is_present());
+      EngineChoice choice = choice_of(config);
+      if (!reason.empty() || std::find(met.begin(), met.end(), choice) != met.end()) continue;
+      met.push_back(std::move(choice));
+      if (static_cast<int>(met.size()) <= variant) continue;
+      auto plan = build_by_rules(target, graph, std::move(config), dtype, rules, reason);
+      if (plan == nullptr) ++refused[reason];
+      return plan;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 EngineConfig inspect(Descriptor config) {
@@ -154,27 +194,26 @@ void Plan::execute(std::span<const std::int64_t> ids, std::span<void* const> poi
 
 std::unique_ptr<Plan> choose_plan(const std::shared_ptr<Target>& target,
                                   const Convolution& convolution, const EngineRules& rules,
-                                  std::string& problem, PlanCache* cache) {
-  std::map<std::string, int> refused;  // reasons, and for how many engines
+                                  std::string& problem, PlanCache* cache, int variant) {
+  if (variant >= kMaxVariants) {
+    problem = "there is no such variant";
+    return nullptr;
+  }
+  Refusals refused;
   const DType dtype = convolution.dtype;
   try {
     const auto graph = std::make_shared<const OperationGraph>(build_graph(*target, convolution));
     std::string key;
     if (cache != nullptr) {
-      key = cache_key(*target, convolution, rules);
+      key = cache_key(*target, convolution, rules, variant);
       auto plan = remembered_plan(target, graph, dtype, rules, cache->find(key));
       if (plan != nullptr) return plan;
     }
-    for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-      for (EngineConfig& config : proposed_configs(*target, *graph, mode)) {
-        std::string reason;
-        auto plan = build_by_rules(target, graph, std::move(config), dtype, rules, reason);
-        if (plan != nullptr) {
-          if (cache != nullptr) cache->remember(key, choice_of(plan->config()));
-          return plan;
-        }
-        ++refused[reason];
-      }
+    auto plan = variant == 0 ? first_plan(target, graph, dtype, rules, refused)
+                             : plan_of_variant(target, graph, dtype, rules, variant, refused);
+    if (plan != nullptr) {
+      if (cache != nullptr) cache->remember(key, choice_of(plan->config()));
+      return plan;
     }
   } catch (const Error& error) {
     problem = error.what();

@@ -88,10 +88,17 @@ class Plan {
   std::size_t next_pack_ = 0;
 };
 
+/// How many engines are worth being measured against each other.
+inline constexpr int kMaxVariants = 8;
+
 /// The plan that `cache` remembers, or else of the first proposed engine, that keeps the rules and
 /// can be built; the latter is remembered. Null, with `problem`, where there is none.
+///
+/// `variant` numbers, from 0, the different proposals that keep the rules: one that cannot be built
+/// is null, except that 0 is the first that can.
 std::unique_ptr<Plan> choose_plan(const std::shared_ptr<Target>& target,
                                   const Convolution& convolution, const EngineRules& rules,
-                                  std::string& problem, PlanCache* cache = nullptr);
+                                  std::string& problem, PlanCache* cache = nullptr,
+                                  int variant = 0);
 
 }  // namespace fovea::cuda::cudnn

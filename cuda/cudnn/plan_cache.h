@@ -1,14 +1,13 @@
 // Which engine was chosen for a question, remembered across processes.
 #pragma once
 
-#include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cuda/cudnn/plan.h"
+#include "host/io/disk_memo.h"
 
 namespace fovea::cuda::cudnn {
 
@@ -25,37 +24,24 @@ EngineChoice choice_of(const EngineConfig& config);
 EngineConfig config_of(const Target& target, const OperationGraph& graph,
                        const EngineChoice& choice);
 
-/// All that a choice depends on, as text: convolution, rules, device, version of cuDNN.
+/// All that a choice depends on, as text: convolution, rules, device, version of cuDNN, and which
+/// of several choices it is.
 std::string cache_key(const Target& target, const Convolution& convolution,
-                      const EngineRules& rules);
+                      const EngineRules& rules, int variant = 0);
 
-/// Choices by key, in a file that several processes may share. A file that is missing, damaged or
-/// not ours counts as empty. Any thread may call.
+/// Choices by key, remembered across processes. Any thread may call.
 class PlanCache {
  public:
-  /// $XDG_CACHE_HOME/fovea/cudnn_plans.json, or that under ~/.cache; empty where neither is known.
-  static std::string default_path();
-
-  /// Reads the file. An empty path: nothing is read or saved.
+  /// An empty path: nothing is read or saved.
   explicit PlanCache(std::string path);
-  /// Saves; a failure is passed over, since all can be chosen again.
-  ~PlanCache();
-  PlanCache(const PlanCache&) = delete;
-  PlanCache& operator=(const PlanCache&) = delete;
 
   std::optional<EngineChoice> find(const std::string& key) const;
-  void remember(const std::string& key, EngineChoice choice);
-  /// Adds what is new here to the file, where anything is. Throws io.
-  void save();
+  void remember(const std::string& key, const EngineChoice& choice);
+  /// Writes down what is new, where that can be done.
+  void try_to_save() noexcept { memo_.try_to_save(); }
 
  private:
-  using Choices = std::map<std::string, EngineChoice>;
-  Choices read() const;
-
-  const std::string path_;
-  mutable std::mutex mutex_;
-  Choices known_;
-  Choices new_;  // not in the file yet
+  DiskMemo memo_;
 };
 
 }  // namespace fovea::cuda::cudnn

@@ -1,33 +1,26 @@
 // From a finished graph to a plan.
 #include <algorithm>
 
+#include "host/graph/autotune.h"
 #include "host/graph/match.h"
 #include "host/graph/passes.h"
 #include "host/graph/rewrite.h"
 
 namespace fovea {
-namespace {
 
-/// Whether some candidate takes the node, its inputs being plain.
-bool accepted(const Graph& graph, const Node& node, const Device& device,
+bool accepted(const Op& op, std::vector<ValueType> inputs, const Device& device,
               const PlanOptions& options) {
   PlanStep step;
-  for (Value input : node.inputs) {
-    step.input_types.push_back(graph.type(input));
-    step.input_layouts.emplace_back();
-  }
-  for (Value output : node.outputs) step.output_types.push_back(graph.type(output));
-  step.outputs.resize(node.outputs.size());
-  step.output_used.resize(node.outputs.size(), true);
-  const auto forced = options.force.find(node.op->name());
-  const auto& candidates = device.kernels().candidates(node.op->name());
-  return std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) {
-    if (forced != options.force.end() && forced->second != candidate.name) return false;
-    return std::holds_alternative<Lowering>(candidate.factory(*node.op, step.request(options)));
+  step.input_types = std::move(inputs);
+  step.input_layouts.resize(step.input_types.size());
+  step.output_types = op.infer(step.input_types);
+  step.outputs.resize(step.output_types.size());
+  step.output_used.resize(step.output_types.size(), true);
+  const Candidates candidates = permitted_candidates(device, op.name(), options);
+  return std::any_of(candidates.begin(), candidates.end(), [&](const auto* candidate) {
+    return std::holds_alternative<Lowering>(candidate->factory(op, step.request(options)));
   });
 }
-
-}  // namespace
 
 Graph expand_declined(const Graph& graph, const Device& device, const PlanOptions& options) {
   return rewrite(graph, [&](const Node& node, int, Rewriter& rewriter) {
@@ -35,11 +28,13 @@ Graph expand_declined(const Graph& graph, const Device& device, const PlanOption
     Graph probe;  // expand() only describes: ask it on a graph that is thrown away
     Builder probe_builder(probe);
     std::vector<Value> probe_inputs;
+    std::vector<ValueType> types;
     for (Value input : node.inputs) {
-      probe_inputs.push_back(probe_builder.constant(graph.type(input), 0));
+      types.push_back(graph.type(input));
+      probe_inputs.push_back(probe_builder.constant(types.back(), 0));
     }
     if (!node.op->expand(probe_builder, probe_inputs).has_value()) return false;
-    if (accepted(graph, node, device, options)) return false;
+    if (accepted(*node.op, std::move(types), device, options)) return false;
     Builder builder(rewriter.graph());
     const auto scope = builder.scope(node.path);
     const auto parts = node.op->expand(builder, rewriter.map(node.inputs));
@@ -59,9 +54,14 @@ std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::shared_
     compiled = fuse_bias_activation(compiled);
     compiled = fuse_filter_bias_gradients(compiled);
     compiled = fuse_batch_norm_activation(compiled);
+    compiled = fuse_conv_batch_norm(compiled, *device, options);
+    compiled = fuse_picture_rescale(compiled);
     compiled = expand_declined(compiled, *device, options);
   }
-  return std::make_shared<const Plan>(remove_dead(compiled), device, options);
+  auto plan = std::make_shared<const Plan>(remove_dead(compiled), device, options);
+  device->save_choices();
+  if (options.autotuner != nullptr) options.autotuner->try_to_save();
+  return plan;
 }
 
 }  // namespace fovea

@@ -81,20 +81,13 @@ Execution::Execution(std::shared_ptr<const Plan> plan, Variables& variables,
   for (const Plan::Named& variable : plan_->variables()) {
     variables_.push_back(variables.at(variable.name).data);
   }
-  bound_.assign(plan_->inputs().size(), nullptr);
-  const std::shared_ptr<Device>& device = plan_->device();
-  for (const Plan::Named& input : plan_->inputs()) {
-    if (device->is_host()) break;
-    const std::int64_t bytes = plan_->values()[static_cast<std::size_t>(input.value)].bytes();
-    input_slots_.emplace_back(device->allocate(static_cast<std::size_t>(bytes)),
-                              [device](void* memory) { device->release(memory); });
-  }
-  const KernelScope scope(*device, plan_->options().threads);
+  inputs_.resize(plan_->inputs().size());
+  const KernelScope scope(*plan_->device(), plan_->options().threads);
   for (const PlanStep& step : plan_->steps()) {
     LowerResult result = (*step.factory)(*step.op, step.request(plan_->options()));
     auto* lowering = std::get_if<Lowering>(&result);
-    FOVEA_REQUIRE(lowering != nullptr, internal, "candidate '", step.candidate, "' of '", step.path,
-                  "' accepted when planned and declines now");
+    FOVEA_REQUIRE(lowering != nullptr, internal, "candidate '", step.kernel_name(), "' of '",
+                  step.path, "' accepted when planned and declines now");
     steps_.push_back({std::move(lowering->kernel), &step, 0, nullptr});
   }
   resolve();
@@ -112,9 +105,10 @@ void* Execution::address(int value) const {
     case Storage::input:
       break;
   }
-  if (!input_slots_.empty()) return input_slots_[static_cast<std::size_t>(planned.slot)].get();
+  const Input& input = inputs_[static_cast<std::size_t>(planned.slot)];
+  if (input.memory != nullptr) return input.memory.get();
   // Kernels get inputs as mutable pointers like all others; only effects() are written through.
-  return const_cast<void*>(bound_[static_cast<std::size_t>(planned.slot)]);  // NOLINT
+  return const_cast<void*>(input.bound);  // NOLINT
 }
 
 void Execution::resolve() {
@@ -125,7 +119,7 @@ void Execution::resolve() {
     for (const std::vector<int>* list : {&step.plan->inputs, &step.plan->outputs}) {
       for (int value : *list) {
         const PlannedValue& planned = plan_->values()[static_cast<std::size_t>(value)];
-        const bool bound_later = planned.storage == Storage::input && input_slots_.empty();
+        const bool bound_later = planned.storage == Storage::input && plan_->device()->is_host();
         if (bound_later) patches_.push_back({pointers_.size(), planned.slot});
         pointers_.push_back(address(value));
       }
@@ -139,7 +133,20 @@ void Execution::resolve() {
   generation_ = arena_->generation();
 }
 
-void Execution::bind_input(std::size_t index, const void* data) { bound_.at(index) = data; }
+void Execution::bind_input(std::size_t index, const void* data) {
+  Input& input = inputs_.at(index);
+  if (input.shared) input = {};
+  input.bound = data;
+}
+
+void Execution::bind_device_input(std::size_t index, std::shared_ptr<void> data) {
+  Input& input = inputs_.at(index);
+  if (input.shared && input.memory == data) return;
+  input.bound = plan_->device()->is_host() ? data.get() : nullptr;
+  input.memory = std::move(data);
+  input.shared = true;
+  generation_ = -1;  // pointers to it are out of date
+}
 
 void Execution::run_step(const Step& step) const {
   const PlanStep& plan = *step.plan;
@@ -153,7 +160,7 @@ void Execution::run_step(const Step& step) const {
         stream.handle(), plan_->options().allow_tf32));
     if (wait_for_steps_) stream.synchronize();
   } catch (const Error& error) {
-    fail(error.code(), "'", plan.path, "' (", plan.op->name(), ", ", plan.candidate,
+    fail(error.code(), "'", plan.path, "' (", plan.op->name(), ", ", plan.kernel_name(),
          "): ", error.what());
   }
 }
@@ -164,20 +171,27 @@ void Execution::run_steps() const {
 
 /// Brings what is bound to where the kernels look for it.
 void Execution::place_inputs() {
-  if (generation_ != arena_->generation()) resolve();
-  const auto require_bound = [&](std::size_t input) {
-    FOVEA_REQUIRE(bound_[input] != nullptr, invalid_argument, "input '",
-                  plan_->inputs()[input].name, "' was not bound before run()");
-    return bound_[input];
+  const std::shared_ptr<Device>& device = plan_->device();
+  const auto bytes = [&](std::size_t input) {
+    const auto value = static_cast<std::size_t>(plan_->inputs()[input].value);
+    return static_cast<std::size_t>(plan_->values()[value].bytes());
   };
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    FOVEA_REQUIRE(inputs_[i].bound != nullptr || inputs_[i].shared, invalid_argument, "input '",
+                  plan_->inputs()[i].name, "' was not bound before run()");
+    if (device->is_host() || inputs_[i].memory != nullptr) continue;
+    inputs_[i].memory.reset(device->allocate(bytes(i)),
+                            [device](void* memory) { device->release(memory); });
+    generation_ = -1;
+  }
+  if (generation_ != arena_->generation()) resolve();
   for (const Patch& patch : patches_) {
-    const void* data = require_bound(static_cast<std::size_t>(patch.input));
+    const void* data = inputs_[static_cast<std::size_t>(patch.input)].bound;
     pointers_[patch.pointer] = const_cast<void*>(data);  // NOLINT
   }
-  for (std::size_t i = 0; i < input_slots_.size(); ++i) {
-    const auto value = static_cast<std::size_t>(plan_->inputs()[i].value);
-    arena_->stream().upload(input_slots_[i].get(), require_bound(i),
-                            static_cast<std::size_t>(plan_->values()[value].bytes()));
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (device->is_host() || inputs_[i].shared) continue;
+    arena_->stream().upload(inputs_[i].memory.get(), inputs_[i].bound, bytes(i));
   }
 }
 

@@ -1,8 +1,10 @@
 // Fusions around batch norm in training.
+#include <algorithm>
 #include <map>
 #include <set>
 
 #include "fovea/ops/basic.h"
+#include "fovea/ops/conv.h"
 #include "fovea/ops/norm.h"
 #include "host/graph/match.h"
 #include "host/graph/passes.h"
@@ -105,7 +107,70 @@ Graph fuse_backward(const Graph& graph) {
   });
 }
 
+/// The fused op for a convolution and the batch norm in training that reads it.
+ops::Conv2dBatchNormAct conv_and_norm(const Node& conv, const Node& norm) {
+  ops::Conv2dBatchNormAct op;
+  static_cast<ops::ConvAttributes&>(op) = Matcher::op<ops::Conv2d>(conv);
+  if (Matcher::is<ops::BatchNorm>(norm)) {
+    const auto& plain = Matcher::op<ops::BatchNorm>(norm);
+    op.epsilon = plain.epsilon;
+    op.momentum = plain.momentum;
+  } else {
+    const auto& fused = Matcher::op<ops::BatchNormAct>(norm);
+    op.epsilon = fused.epsilon;
+    op.momentum = fused.momentum;
+    op.activation = fused.activation;
+    op.residual = fused.residual;
+  }
+  return op;
+}
+
+/// The convolution and the batch norm become one where the batch norm stands: others that read the
+/// convolution, such as its backward pass, must come later.
+const Node* conv_before(const Matcher& matcher, const Node& norm) {
+  if (!Matcher::is<ops::BatchNorm>(norm) && !Matcher::is<ops::BatchNormAct>(norm)) return nullptr;
+  const Node* conv = matcher.producer<ops::Conv2d>(norm.inputs[0]);
+  if (conv == nullptr) return nullptr;
+  const auto& consumers = matcher.consumers(norm.inputs[0]);
+  const bool first = std::all_of(consumers.begin(), consumers.end(), [&](const Node* consumer) {
+    return matcher.position(*consumer) >= matcher.position(norm);
+  });
+  return first ? conv : nullptr;
+}
+
 }  // namespace
+
+Graph fuse_conv_batch_norm(const Graph& graph, const Device& device, const PlanOptions& options) {
+  const Matcher matcher(graph);
+  std::map<const Node*, const Node*> conv_of;  // by the batch norm
+  std::set<const Node*> absorbed;
+  const auto inputs_of = [](const Node& conv, const Node& norm) {
+    std::vector<Value> inputs = conv.inputs;
+    inputs.insert(inputs.end(), norm.inputs.begin() + 1, norm.inputs.end());
+    return inputs;
+  };
+  for (const Node& norm : graph.nodes()) {
+    const Node* conv = conv_before(matcher, norm);
+    if (conv == nullptr) continue;
+    std::vector<ValueType> types;
+    for (Value input : inputs_of(*conv, norm)) types.push_back(graph.type(input));
+    if (!accepted(conv_and_norm(*conv, norm), std::move(types), device, options)) continue;
+    conv_of.emplace(&norm, conv);
+    absorbed.insert(conv);
+  }
+  return rewrite(graph, [&](const Node& node, int, Rewriter& rewriter) {
+    const auto found = conv_of.find(&node);
+    if (found == conv_of.end()) return absorbed.count(&node) > 0;
+    const Node& conv = *found->second;
+    const std::vector<Value>& outputs =
+        rewriter.add(conv_and_norm(conv, node), rewriter.map(inputs_of(conv, node)), conv.path);
+    rewriter.set(conv.outputs[0], outputs[0]);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      rewriter.set(node.outputs[i], outputs[i + 1]);
+    }
+    return true;
+  });
+}
 
 Graph fuse_batch_norm_activation(const Graph& graph) { return fuse_backward(fuse_forward(graph)); }
 

@@ -40,6 +40,7 @@ class Matcher {
     }
     return nullptr;
   }
+  const std::vector<const Node*>& consumers(Value value) const { return consumers_[index(value)]; }
   bool used(Value value) const { return uses_[index(value)] > 0; }
   /// The node's place in the order of execution.
   int position(const Node& node) const { return graph_.producer(node.outputs.front()); }

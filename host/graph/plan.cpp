@@ -4,6 +4,7 @@
 
 #include "fovea/ops/basic.h"
 #include "fovea/ops/source.h"
+#include "host/graph/autotune.h"
 
 namespace fovea {
 namespace {
@@ -39,6 +40,18 @@ std::map<std::string, std::string, std::less<>> parse_forced_kernels(const std::
     begin = end + 1;
   }
   return forced;
+}
+
+Candidates permitted_candidates(const Device& device, std::string_view op,
+                                const PlanOptions& options) {
+  const auto forced = options.force.find(op);
+  Candidates permitted;
+  for (const KernelTable::Candidate& candidate : device.kernels().candidates(op)) {
+    if (forced == options.force.end() || forced->second == candidate.name) {
+      permitted.push_back(&candidate);
+    }
+  }
+  return permitted;
 }
 
 Plan::Plan(Graph graph, std::shared_ptr<Device> device, PlanOptions options)
@@ -91,20 +104,24 @@ void Plan::lower_source(const Node& node) {
 }
 
 void Plan::choose_kernel(PlanStep& step, Lowering& lowering) const {
-  const std::string_view op = step.op->name();
-  const auto forced = options_.force.find(op);
-  std::string reasons;
-  for (const KernelTable::Candidate& candidate : device_->kernels().candidates(op)) {
-    if (forced != options_.force.end() && forced->second != candidate.name) continue;
-    LowerResult result = candidate.factory(*step.op, step.request(options_));
-    if (auto* accepted = std::get_if<Lowering>(&result)) {
-      step.candidate = candidate.name;
-      step.factory = &candidate.factory;
-      lowering = std::move(*accepted);
-      return;
-    }
-    reasons += "\n  " + candidate.name + ": " + std::get<Decline>(result).reason;
+  const auto take = [&](const KernelTable::Candidate& candidate, int variant, Lowering& accepted) {
+    step.candidate = candidate.name;
+    step.variant = variant;
+    step.factory = &candidate.factory;
+    lowering = std::move(accepted);
+  };
+  if (options_.autotuner != nullptr) {
+    std::optional<Offer> best = options_.autotuner->choose(*device_, step, options_);
+    if (best) return take(*best->candidate, best->variant, best->lowering);
   }
+  const std::string_view op = step.op->name();
+  std::string reasons;
+  for (const KernelTable::Candidate* candidate : permitted_candidates(*device_, op, options_)) {
+    LowerResult result = candidate->factory(*step.op, step.request(options_));
+    if (auto* accepted = std::get_if<Lowering>(&result)) return take(*candidate, 0, *accepted);
+    reasons += "\n  " + candidate->name + ": " + std::get<Decline>(result).reason;
+  }
+  const auto forced = options_.force.find(op);
   std::string shapes;
   for (const ValueType& type : step.input_types) shapes += " " + to_string(type);
   if (reasons.empty()) {
@@ -247,7 +264,7 @@ std::int64_t Plan::naive_bytes() const {
 std::string Plan::str() const {
   std::string text;
   for (const PlanStep& step : steps_) {
-    text += step.path + ": " + std::string(step.op->name()) + " [" + step.candidate + "]";
+    text += step.path + ": " + std::string(step.op->name()) + " [" + step.kernel_name() + "]";
     for (const ValueType& type : step.input_types) text += " " + to_string(type);
     text += " ->";
     for (const ValueType& type : step.output_types) text += " " + to_string(type);

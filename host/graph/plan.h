@@ -14,9 +14,14 @@
 
 namespace fovea {
 
+class Autotuner;
+
 struct PlanOptions {
   int threads = 1;
   bool allow_tf32 = false;
+  /// Measures the candidates on a device other than the host and takes the fastest. Null: the first
+  /// to accept is taken.
+  std::shared_ptr<Autotuner> autotuner;
   /// Candidate to use for an op, by name: what FOVEA_KERNEL=conv2d:reference says.
   std::map<std::string, std::string, std::less<>> force;
 };
@@ -24,6 +29,11 @@ struct PlanOptions {
 /// Parses FOVEA_KERNEL's "op:candidate,op:candidate"; throws invalid_argument on bad syntax.
 FOVEA_INTERNAL std::map<std::string, std::string, std::less<>> parse_forced_kernels(
     const std::string& text);
+
+/// The candidates that may serve an op: the device's, or the one of them that is forced.
+using Candidates = std::vector<const KernelTable::Candidate*>;
+Candidates permitted_candidates(const Device& device, std::string_view op,
+                                const PlanOptions& options);
 
 /// Where a planned value lives.
 enum class Storage { arena, input, variable, constant };
@@ -42,6 +52,7 @@ struct PlanStep {
   OpPtr op;
   std::string path;
   std::string candidate;
+  int variant = 0;  ///< of the candidate, see LowerRequest
   const KernelTable::Factory* factory = nullptr;
   std::vector<int> inputs;   ///< planned values
   std::vector<int> outputs;  ///< planned values
@@ -55,10 +66,14 @@ struct PlanStep {
   std::vector<std::pair<int, int>> in_place;
 
   LowerRequest request(const PlanOptions& options) const {
-    return {input_types,       output_types,
-            input_layouts,     {std::begin(output_used), outputs.size()},
-            wanted_outputs,    options.threads,
-            options.allow_tf32};
+    return {input_types,        output_types,
+            input_layouts,      {std::begin(output_used), outputs.size()},
+            wanted_outputs,     options.threads,
+            options.allow_tf32, variant};
+  }
+  /// "cudnn", or for a variant that was measured faster "cudnn#3".
+  std::string kernel_name() const {
+    return variant == 0 ? candidate : candidate + "#" + std::to_string(variant);
   }
 };
 

@@ -40,7 +40,8 @@ std::vector<Value> Activate::backward(const BackwardContext& context) const {
 }
 
 bool ActivateBackward::saves_input(Activation::Kind kind) {
-  return kind == Activation::Kind::gelu || kind == Activation::Kind::silu;
+  return kind == Activation::Kind::gelu || kind == Activation::Kind::silu ||
+         kind == Activation::Kind::hard_swish;
 }
 
 std::vector<ValueType> ActivateBackward::infer(std::span<const ValueType> inputs) const {

@@ -4,6 +4,7 @@
 #include "fovea/graph.h"
 #include "fovea/ops/basic.h"
 #include "fovea/ops/matmul.h"
+#include "fovea/ops/norm.h"
 
 namespace fovea::ops {
 namespace {
@@ -120,6 +121,42 @@ std::optional<std::vector<Value>> Conv2dBiasAct::expand(Builder& b,
 
 double Conv2dBiasAct::flops(std::span<const ValueType> inputs,
                             std::span<const ValueType> outputs) const {
+  return conv_flops(outputs[0], inputs[1]);
+}
+
+namespace {
+
+BatchNormAct norm_of(const Conv2dBatchNormAct& op) {
+  BatchNormAct norm;
+  norm.epsilon = op.epsilon;
+  norm.momentum = op.momentum;
+  norm.activation = op.activation;
+  norm.residual = op.residual;
+  return norm;
+}
+
+}  // namespace
+
+std::vector<ValueType> Conv2dBatchNormAct::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, residual ? 7 : 6);
+  std::vector<ValueType> norm_inputs(inputs.begin() + 1, inputs.end());
+  norm_inputs[0] = convolve(*this, inputs[0], inputs[1]);
+  std::vector<ValueType> outputs = norm_of(*this).infer(norm_inputs);
+  outputs.insert(outputs.begin(), norm_inputs[0]);
+  return outputs;
+}
+
+std::optional<std::vector<Value>> Conv2dBatchNormAct::expand(Builder& b,
+                                                             std::span<const Value> inputs) const {
+  std::vector<Value> norm_inputs(inputs.begin() + 1, inputs.end());
+  norm_inputs[0] = b.add(Conv2d(*this), {inputs[0], inputs[1]});
+  std::vector<Value> outputs = *norm_of(*this).expand(b, norm_inputs);
+  outputs.insert(outputs.begin(), norm_inputs[0]);
+  return outputs;
+}
+
+double Conv2dBatchNormAct::flops(std::span<const ValueType> inputs,
+                                 std::span<const ValueType> outputs) const {
   return conv_flops(outputs[0], inputs[1]);
 }
 

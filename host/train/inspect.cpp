@@ -21,9 +21,9 @@ Tensor random_batch(const Shape& shape, DType dtype) {
 
 ProfileStep profile_of(const PlanStep& step, double milliseconds) {
   const Cost cost = cost_of(*step.op, step.input_types, step.output_types);
-  return {step.path,         std::string(step.op->name()),
-          step.candidate,    step.input_types,
-          step.output_types, {1, milliseconds, cost.bytes, cost.flops}};
+  return {step.path,          std::string(step.op->name()),
+          step.kernel_name(), step.input_types,
+          step.output_types,  {1, milliseconds, cost.bytes, cost.flops}};
 }
 
 }  // namespace

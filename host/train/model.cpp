@@ -4,7 +4,9 @@
 #include <cstdlib>
 #include <thread>
 
+#include "fovea/ops/data.h"
 #include "fovea/summary.h"
+#include "host/graph/autotune.h"
 #include "host/graph/passes.h"
 #include "host/graph/step_state.h"
 #include "host/train/model_impl.h"
@@ -54,6 +56,11 @@ bool starts_with_layer(const std::string& path, const std::string& layer) {
          (path.size() == layer.size() || path[layer.size()] == '.');
 }
 
+bool autotuning_wanted(const ModelOptions& options) {
+  const char* value = std::getenv("FOVEA_AUTOTUNE");
+  return options.autotune || (value != nullptr && *value != '\0' && std::string(value) != "0");
+}
+
 bool fusion_wanted() {
   const char* value = std::getenv("FOVEA_FUSE");
   return value == nullptr || std::string(value) != "0";
@@ -71,6 +78,7 @@ Model::Impl::Impl(Network net, ModelOptions opts)
       stream(device->make_stream()),
       variables(std::make_unique<Variables>(device, stream)),
       arena_(std::make_shared<Arena>(device, stream)) {
+  if (autotuning_wanted(options)) autotuner = std::make_shared<Autotuner>();
   for (std::size_t i = 0; i < network.inputs().size(); ++i) {
     takes_u8.push_back(builds_with(network, dtype, i, DType::u8));
   }
@@ -106,6 +114,11 @@ std::string Model::Impl::plan_key(const StepSpec& spec) const {
   }
   for (const std::string& layer : frozen_layers) key += "/frozen " + layer;
   for (const std::string& probe : spec.probes) key += "/probe " + probe;
+  if (spec.resident) {
+    const ResidentBatch& batch = *spec.resident;
+    key += "/of " + to_string(batch.pictures) + (batch.shuffle ? " shuffled " : " ") +
+           std::to_string(batch.batch_size) + to_json(batch.steps).to_string();
+  }
   return key;
 }
 
@@ -118,6 +131,7 @@ std::shared_ptr<const Plan> Model::Impl::plan(const StepSpec& spec) {
   PlanOptions plan_options;
   plan_options.threads = threads;
   plan_options.allow_tf32 = precision.allow_tf32;
+  plan_options.autotuner = autotuner;
   if (const char* forced = std::getenv("FOVEA_KERNEL")) {
     plan_options.force = parse_forced_kernels(forced);
   }
@@ -132,6 +146,7 @@ Execution& Model::Impl::execution(const StepSpec& spec) {
 
 void Model::Impl::forget_plans() {
   training_steps_.clear();
+  resident_steps_.clear();
   executions_.clear();
   plans_.clear();
   lanes_.clear();

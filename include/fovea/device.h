@@ -50,8 +50,9 @@ class FOVEA_API Stream {
 
 /// Bytes of a device's memory.
 struct MemoryUse {
-  std::int64_t in_use = 0;  ///< held by this process through this library
-  std::int64_t peak = 0;    ///< the most that in_use has been
+  std::int64_t in_use = 0;      ///< held by this process through this library
+  std::int64_t peak = 0;        ///< the most that in_use has been
+  std::int64_t available = -1;  ///< what allocate() may still give; -1 where nobody knows
 };
 
 class FOVEA_API Device {
@@ -61,6 +62,9 @@ class FOVEA_API Device {
   virtual std::string name() const = 0;
   /// Whether the host may read and write the device's memory directly.
   virtual bool is_host() const = 0;
+  /// All that measured times depend on, such as models and versions of hardware and libraries: what
+  /// was measured counts as long as this text stays the same.
+  virtual std::string fingerprint() const { return name(); }
 
   /// Device memory, 64-byte aligned at least; throws out_of_memory with the bytes wanted.
   virtual void* allocate(std::size_t bytes) = 0;
@@ -73,6 +77,8 @@ class FOVEA_API Device {
   /// set what threads or the driver need to know.
   virtual void begin_kernels(int /*threads*/) {}
   virtual void end_kernels(int /*threads*/) noexcept {}
+  /// A plan was made: the time to write down for later processes what candidates found out.
+  virtual void save_choices() noexcept {}
 
   KernelTable& kernels() { return kernels_; }
   const KernelTable& kernels() const { return kernels_; }

@@ -97,6 +97,9 @@ struct LowerRequest {
   int threads = 1;
   /// Whether products of f32 may be computed in TF32: 11 significant bits in, f32 sums.
   bool allow_tf32 = false;
+  /// Which of the candidate's ways to compute this: 0 is the one that it thinks best. See
+  /// Lowering::variants.
+  int variant = 0;
 };
 
 /// An accepting candidate's answer. Empty layout lists mean: all plain.
@@ -107,6 +110,9 @@ struct Lowering {
   std::int64_t workspace_bytes = 0;
   /// (output, input) pairs that may share memory when the input is not needed afterwards.
   std::vector<std::pair<int, int>> in_place;
+  /// How many variants may be asked for, to be measured against each other. Those beyond what
+  /// there is are declined.
+  int variants = 1;
 };
 
 /// A declining candidate's reason, for error messages.

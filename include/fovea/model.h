@@ -28,7 +28,11 @@ struct ModelOptions {
   /// f32 parameters, statistics and losses; f16 with dynamic loss scaling); on the CPU f64, the
   /// oracle (plain kernels).
   std::string precision = "f32";
-  int threads = 0;                         ///< CPU threads per step; 0: all the machine offers
+  int threads = 0;  ///< CPU threads per step; 0: all the machine offers
+  /// Measures the kernels that can compute each layer and takes the fastest: the first step of each
+  /// shape takes seconds longer, and what was measured is remembered on disk for later processes.
+  /// Bits of the results depend on the choice. FOVEA_AUTOTUNE=1 does the same. Not on the CPU.
+  bool autotune = false;
   std::uint64_t seed = 0;                  ///< of initial weights, shuffling, dropout, augmentation
   std::vector<std::string> class_names{};  ///< saved with the model
 };
@@ -61,6 +65,10 @@ struct FitOptions {
   std::optional<Dataset> validation_data{};  ///< instead of a split
   bool shuffle = true;
   Augmentation augmentation{};
+  /// Whether a GPU may keep u8 pictures with labels in its memory, where they take up to half of
+  /// what is free, and shuffle and augment them there; else batches are uploaded step by step.
+  /// Either way the batches are the same.
+  bool data_on_device = true;
   int accumulate_steps = 1;  ///< batches whose gradients are averaged into one update
   int verbose = 1;           ///< 0 silent, 1 progress bar, 2 one line per epoch
   std::vector<std::shared_ptr<Callback>> callbacks{};

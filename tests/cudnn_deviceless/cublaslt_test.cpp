@@ -92,12 +92,14 @@ cublasStatus_t set_preference(cublasLtMatmulPreference_t handle,
 
 cublasStatus_t choose(cublasLtHandle_t, cublasLtMatmulDesc_t operation, cublasLtMatrixLayout_t,
                       cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-                      cublasLtMatmulPreference_t, int, cublasLtMatmulHeuristicResult_t results[],
-                      int* found) {
+                      cublasLtMatmulPreference_t, int wanted,
+                      cublasLtMatmulHeuristicResult_t results[], int* found) {
   last_operation = *reinterpret_cast<Operation*>(operation);
-  results[0].state = CUBLAS_STATUS_SUCCESS;
-  results[0].workspaceSize = 4096;
-  *found = heuristic_results;
+  *found = std::min(wanted, heuristic_results);
+  for (int i = 0; i < *found; ++i) {
+    results[i].state = CUBLAS_STATUS_SUCCESS;
+    results[i].workspaceSize = static_cast<std::size_t>(4096 + i);
+  }
   return heuristic_status;
 }
 
@@ -177,7 +179,8 @@ class Cublaslt : public testing::Test {
   }
   void TearDown() override { EXPECT_EQ(descriptors_alive, 0); }
 
-  LowerResult lower(const Op& op, std::span<const ValueType> inputs, bool allow_tf32 = false) {
+  LowerResult lower(const Op& op, std::span<const ValueType> inputs, bool allow_tf32 = false,
+                    int variant = 0) {
     cuda::TableOptions options;
     options.libraries = &libraries_;
     options.workspace_limit_bytes = 12345;
@@ -187,7 +190,7 @@ class Cublaslt : public testing::Test {
     const std::vector<Layout> layouts(inputs.size());
     const bool used[] = {true};
     return table.candidates(op.name()).at(0).factory(
-        op, {inputs, outputs, layouts, used, {}, 1, allow_tf32});
+        op, {inputs, outputs, layouts, used, {}, 1, allow_tf32, variant});
   }
 
   cuda::Libraries libraries_;
@@ -254,6 +257,22 @@ TEST_F(Cublaslt, IsAskedForDeterministicAlgorithmsInTheRightPrecision) {
   EXPECT_EQ(last_preference.reduction_schemes, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
   EXPECT_EQ(last_preference.alignments.size(), 4u);
   for (const auto& [name, bytes] : last_preference.alignments) EXPECT_EQ(bytes, 16u) << name;
+}
+
+TEST_F(Cublaslt, VariantsAreItsFurtherChoices) {
+  const ValueType types[] = {{{8, 16}, DType::f32}, {{16, 24}, DType::f32}};
+  heuristic_results = 3;
+  for (int variant = 0; variant < 3; ++variant) {
+    const LowerResult result = lower(ops::MatMul(), types, false, variant);
+    ASSERT_TRUE(std::holds_alternative<Lowering>(result)) << variant;
+    EXPECT_EQ(std::get<Lowering>(result).workspace_bytes, 4096 + variant);
+    EXPECT_GT(std::get<Lowering>(result).variants, 3);
+  }
+  for (const int variant : {3, 7, 8, 1000}) {
+    const LowerResult result = lower(ops::MatMul(), types, false, variant);
+    ASSERT_TRUE(std::holds_alternative<Decline>(result)) << variant;
+    EXPECT_EQ(std::get<Decline>(result).reason, "there is no such variant");
+  }
 }
 
 TEST_F(Cublaslt, DeclinesWithTheReason) {

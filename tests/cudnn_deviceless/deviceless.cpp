@@ -118,6 +118,9 @@ void add_questions(const NetworkConvolution& net, std::vector<Question>& questio
   add(fused, "_relu", {x, w, {net.k}});
   fused.residual = true;
   add(fused, "_residual_relu", {x, w, {net.k}, y});
+  ops::Conv2dBatchNormAct norm;
+  static_cast<ops::ConvAttributes&>(norm) = attributes;
+  add(norm, "", {x, w, {net.k}, {net.k}, {net.k}, {net.k}});
 }
 
 const KernelTable& table_of(const DescribedGpu& gpu) {
@@ -165,13 +168,22 @@ std::vector<Question> network_questions() {
   return questions;
 }
 
+std::vector<ValueType> types_of(const Question& question, DType dtype) {
+  std::vector<ValueType> types;
+  for (const Shape& shape : question.inputs) types.push_back({shape, dtype});
+  if (question.op->name() == ops::Conv2dBatchNormAct::kName) {
+    for (std::size_t i = 2; i < 6; ++i) types[i].dtype = DType::f32;
+  }
+  return types;
+}
+
 Answered ask(const DescribedGpu& gpu, const Math& math, const Question& question) {
-  std::vector<ValueType> inputs;
-  for (const Shape& shape : question.inputs) inputs.push_back({shape, math.dtype});
+  const std::vector<ValueType> inputs = types_of(question, math.dtype);
   const std::vector<ValueType> outputs = question.op->infer(inputs);
   const std::vector<Layout> layouts(inputs.size());
-  const bool used[] = {true};
-  const LowerRequest request{inputs, outputs, layouts, used, {}, 1, math.allow_tf32};
+  const bool used[] = {true, true, true, true};
+  const LowerRequest request{inputs, outputs, layouts,        {used, outputs.size()},
+                             {},     1,       math.allow_tf32};
   const auto& candidates = table_of(gpu).candidates(question.op->name());
   LowerResult result = candidates.at(0).factory(*question.op, request);
   if (auto* lowering = std::get_if<Lowering>(&result)) {

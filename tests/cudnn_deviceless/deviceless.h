@@ -53,6 +53,9 @@ struct Answered {
   std::int64_t workspace_bytes = 0;  ///< of a plan
 };
 
+/// The types of a question's inputs: batch norm's parameters stay f32.
+std::vector<ValueType> types_of(const Question& question, DType dtype);
+
 /// Asks the kernel table's candidate "cudnn", as the CUDA device does.
 Answered ask(const DescribedGpu& gpu, const Math& math, const Question& question);
 

@@ -1,21 +1,16 @@
 // Chosen engines, remembered across processes.
 #include <gtest/gtest.h>
 
-#include <filesystem>
+#include <algorithm>
 #include <fstream>
-#include <sstream>
-#include <thread>
 
 #include "cuda/cudnn/plan_cache.h"
-#include "fovea/error.h"
-#include "fovea/json.h"
 #include "tests/cudnn_deviceless/deviceless.h"
 #include "tests/data/data_test_support.h"
 
 namespace fovea::test {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace cuda::cudnn;
 
 constexpr EngineRules kRules{false, std::int64_t{256} << 20};
@@ -32,17 +27,7 @@ Convolution convolution_of(std::int64_t batch, DType dtype = DType::f16) {
 
 class CudnnPlanCache : public testing::Test {
  protected:
-  std::string path() const { return (folder_ / "below" / "plans.json").string(); }
-  void write(const std::string& text) const {
-    fs::create_directories(fs::path(path()).parent_path());
-    std::ofstream(path(), std::ios::binary) << text;
-  }
-  std::string text() const {
-    std::ifstream file(path(), std::ios::binary);
-    std::stringstream all;
-    all << file.rdbuf();
-    return all.str();
-  }
+  std::string path() const { return (folder_ / "plans.json").string(); }
 
   const std::shared_ptr<Target>& target_ = described_gpus().at(4).libraries.cudnn;
   TempFolder folder_;
@@ -55,87 +40,22 @@ TEST_F(CudnnPlanCache, AChoiceSurvivesTheProcess) {
     EXPECT_FALSE(cache.find("a question"));
     cache.remember("a question", choice);
     EXPECT_EQ(cache.find("a question"), choice);
-    EXPECT_FALSE(fs::exists(path()));
-  }  // saves
+    cache.try_to_save();
+  }
   EXPECT_EQ(PlanCache(path()).find("a question"), choice);
-  EXPECT_FALSE(PlanCache(path()).find("another question"));
 }
 
-TEST_F(CudnnPlanCache, TwoProcessesKeepEachOthersChoices) {
-  PlanCache first(path()), second(path());
-  first.remember("first", {1, {}});
-  second.remember("second", {2, {}});
-  first.save();
-  second.save();
-  const PlanCache third(path());
-  EXPECT_EQ(third.find("first"), (EngineChoice{1, {}}));
-  EXPECT_EQ(third.find("second"), (EngineChoice{2, {}}));
-}
-
-TEST_F(CudnnPlanCache, ThreadsMayShareIt) {
-  PlanCache cache(path());
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&cache, t] {
-      for (int i = 0; i < 100; ++i) {
-        cache.remember("key " + std::to_string(i), {i, {}});
-        if (i % 50 == t) cache.save();
-        EXPECT_EQ(cache.find("key " + std::to_string(i)), (EngineChoice{i, {}}));
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
-TEST_F(CudnnPlanCache, BadAndForeignFilesCountAsEmptyAndAreReplaced) {
-  const std::string ours = R"("format": "fovea cudnn plans 1", )";
-  for (const std::string& bad :
-       {std::string(), std::string("\0\xff\x01", 3), std::string("{"), std::string("[1, 2]"),
-        std::string(R"({"format": "another program's", "plans": {"key": {"engine": 1}}})"),
-        "{" + ours + R"("plans": 7})", "{" + ours + R"("plans": {"key": {"engine": 1}}})",
-        "{" + ours + R"("plans": {"key": {"engine": "x", "knobs": []}}})",
-        "{" + ours + R"("plans": {"key": {"engine": 1, "knobs": [[1]]}}})",
-        "{" + ours + R"("plans": {"key": {"engine": 1, "knobs": [5]}}})",
-        "{" + ours + R"("plans": {"key": {"engine": 1e300, "knobs": []}}})"}) {
-    SCOPED_TRACE(bad);
-    write(bad);
-    PlanCache cache(path());
+TEST_F(CudnnPlanCache, DamagedChoicesCountAsNone) {
+  for (const char* choice :
+       {R"({"engine": 1})", R"({"engine": "x", "knobs": []})", R"({"engine": 1, "knobs": [[1]]})",
+        R"({"engine": 1, "knobs": [5]})", R"({"engine": 1e300, "knobs": []})", "7"}) {
+    SCOPED_TRACE(choice);
+    std::ofstream(path()) << R"({"format": "fovea cudnn plans 1", "answers": {"good": )"
+                          << R"({"engine": 1, "knobs": []}, "key": )" << choice << "}}";
+    const PlanCache cache(path());
+    EXPECT_TRUE(cache.find("good"));
     EXPECT_FALSE(cache.find("key"));
-    cache.remember("new", {3, {}});
-    cache.save();
-    EXPECT_EQ(PlanCache(path()).find("new"), (EngineChoice{3, {}}));
   }
-}
-
-TEST_F(CudnnPlanCache, NothingNewLeavesTheFileAlone) {
-  write("not ours");
-  { const PlanCache cache(path()); }
-  EXPECT_EQ(text(), "not ours");
-}
-
-TEST_F(CudnnPlanCache, WhatCannotBeSavedIsNoErrorAtTheEnd) {
-  std::ofstream(folder_ / "below") << "a file where a folder should be";
-  {
-    PlanCache cache(path());
-    cache.remember("key", {1, {}});
-    EXPECT_THROW(cache.save(), Error);
-  }
-  PlanCache nowhere("");
-  nowhere.remember("key", {1, {}});
-  nowhere.save();
-  EXPECT_EQ(nowhere.find("key"), (EngineChoice{1, {}}));
-}
-
-TEST_F(CudnnPlanCache, LiesWhereCachesLie) {
-  const auto with = [](const char* xdg, const char* home) {
-    const ScopedEnv caches("XDG_CACHE_HOME", xdg), own("HOME", home);
-    return PlanCache::default_path();
-  };
-  EXPECT_EQ(with("/caches", "/home/me"), "/caches/fovea/cudnn_plans.json");
-  EXPECT_EQ(with("", "/home/me"), "/home/me/.cache/fovea/cudnn_plans.json");
-  EXPECT_EQ(with("relative", "/home/me"), "/home/me/.cache/fovea/cudnn_plans.json");
-  EXPECT_EQ(with(nullptr, "/home/me"), "/home/me/.cache/fovea/cudnn_plans.json");
-  EXPECT_EQ(with("", nullptr), "");
 }
 
 TEST_F(CudnnPlanCache, AnEngineIsMadeAgainFromItsChoice) {
@@ -171,6 +91,32 @@ TEST_F(CudnnPlanCache, TheRememberedEngineIsTaken) {
   EXPECT_EQ(cache.find(key), choice_of(proposed[0])) << "the first choice was not remembered";
   cache.remember(key, fourth);
   EXPECT_EQ(chosen(), fourth);
+}
+
+/// Each proposal that keeps the rules is offered once, the best estimate first.
+TEST_F(CudnnPlanCache, VariantsAreEnginesThatKeepTheRules) {
+  for (const DType dtype : {DType::f32, DType::f16}) {
+    const Convolution convolution = convolution_of(32, dtype);
+    PlanCache cache(path());
+    std::vector<EngineChoice> choices;
+    std::string problem;
+    for (int variant = 0; variant < kMaxVariants; ++variant) {
+      const auto plan = choose_plan(target_, convolution, kRules, problem, &cache, variant);
+      if (plan == nullptr) continue;
+      EXPECT_TRUE(forbidden_because(plan->config(), dtype, kRules, false).empty());
+      EXPECT_LE(plan->workspace_bytes(), kRules.workspace_limit_bytes);
+      choices.push_back(choice_of(plan->config()));
+      EXPECT_EQ(cache.find(cache_key(*target_, convolution, kRules, variant)), choices.back());
+    }
+    EXPECT_GE(choices.size(), 3U) << problem;
+    EXPECT_EQ(choices.front(),
+              choice_of(choose_plan(target_, convolution, kRules, problem)->config()));
+    for (std::size_t i = 0; i < choices.size(); ++i) {
+      EXPECT_EQ(std::count(choices.begin(), choices.end(), choices[i]), 1) << i;
+    }
+    EXPECT_EQ(choose_plan(target_, convolution, kRules, problem, nullptr, kMaxVariants), nullptr);
+    EXPECT_EQ(problem, "there is no such variant");
+  }
 }
 
 TEST_F(CudnnPlanCache, WhatNoLongerHoldsIsChosenAgain) {
@@ -211,6 +157,7 @@ TEST_F(CudnnPlanCache, TheKeyTellsQuestionsApart) {
   for (const Convolution& other : others) EXPECT_NE(cache_key(*target_, other, kRules), key);
   EXPECT_NE(cache_key(*target_, convolution, {true, kRules.workspace_limit_bytes}), key);
   EXPECT_NE(cache_key(*target_, convolution, {false, 1}), key);
+  EXPECT_NE(cache_key(*target_, convolution, kRules, 1), key);
   EXPECT_NE(cache_key(*described_gpus().at(5).libraries.cudnn, convolution, kRules), key);
   EXPECT_NE(key.find("cuDNN 9"), std::string::npos) << key;
 }

@@ -17,17 +17,24 @@ struct Exception {
   const char* math;      ///< likewise
   int newest_sm;         ///< up to this architecture
   const char* reason;    ///< part of what the candidate says
+  int oldest_sm = 0;     ///< from this architecture on
 };
 constexpr Exception kExceptions[] = {
     {"conv2d_bias_act_.*_(leaky_relu|elu|sigmoid|tanh|gelu|silu)", ".*", 999,
      "cuDNN has precompiled engines for relu only"},
+    {"conv2d_batch_norm_act_.*", "f32|tf32|bf16", 999, "cuDNN has engines for f16 only"},
+    {"conv2d_batch_norm_act_.*", "f16", 75, "cuDNN offers no engine"},
+    {"conv2d_batch_norm_act_.*", "f16", 999, "cuDNN offers no engine", 100},
+    {"conv2d_batch_norm_act_(odd|.*c3h.*|mobilenetv2.*|convnext.*)", "f16", 90,
+     "cuDNN offers no engine"},
     {".*", "bf16", 75, "cuDNN offers no engine"},
 };
 
 const Exception* find_exception(const DescribedGpu& gpu, const Math& math,
                                 const Question& question) {
   for (const Exception& exception : kExceptions) {
-    if (gpu.sm <= exception.newest_sm && std::regex_match(math.name, std::regex(exception.math)) &&
+    if (gpu.sm <= exception.newest_sm && gpu.sm >= exception.oldest_sm &&
+        std::regex_match(math.name, std::regex(exception.math)) &&
         std::regex_match(question.name, std::regex(exception.question))) {
       return &exception;
     }

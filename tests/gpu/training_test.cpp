@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "fovea/models.h"
+#include "tests/data/data_test_support.h"
 #include "tests/gpu/gpu_test.h"
 #include "tests/support/expect_error.h"
 #include "tests/train/small_data.h"
@@ -36,6 +37,24 @@ TEST(GpuTraining, GivesTheCpusLosses) {
   for (std::size_t s = 0; s < expected.size(); ++s) {
     EXPECT_NEAR(actual[s], expected[s], 1e-3 * expected[s]) << "step " << s;
   }
+}
+
+TEST(GpuTraining, AutotunedGivesTheCpusLosses) {
+  FOVEA_NEEDS_GPU();
+  const TempFolder caches;
+  const ScopedEnv variable("XDG_CACHE_HOME", caches.path().c_str());
+  Model cpu = compiled_model(small_cnn());
+  ModelOptions options;
+  options.device = "cuda";
+  options.seed = 3;
+  options.autotune = true;
+  Model cuda = compiled_model(small_cnn(), options);
+  const std::vector<double> expected = losses(cpu, 20);
+  const std::vector<double> actual = losses(cuda, 20);
+  for (std::size_t s = 0; s < expected.size(); ++s) {
+    EXPECT_NEAR(actual[s], expected[s], 1e-3 * expected[s]) << "step " << s;
+  }
+  EXPECT_TRUE(std::filesystem::exists(caches / "fovea/autotuned_kernels.json"));
 }
 
 TEST(GpuTraining, LearnsInEveryPrecision) {

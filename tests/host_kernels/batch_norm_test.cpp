@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "fovea/ops/norm.h"
+#include "kernels/batch_norm.h"
+#include "tests/host_kernels/launchers_without_op.h"
 #include "tests/host_kernels/run_candidate.h"
 
 namespace fovea::test {
@@ -73,5 +75,38 @@ TEST(BatchNormKernels, AnOutlierInTheFirstRowDoesNotSpoilTheStatistics) {
   EXPECT_NEAR(double{results[2].span<float>()[0]} / var, 1, 1e-4);
 }
 
+TEST(BatchNormKernels, StatisticsComeFromSums) {
+  constexpr std::int64_t kChannels = 131, kRows = 6;
+  const kernels::BatchNormShape shape{DType::f16, kRows, kChannels};
+  Tensor sums({kChannels}, DType::f32), squares({kChannels}, DType::f32);
+  for (std::size_t c = 0; c < kChannels; ++c) {  // rows of c and c + 2, in turn
+    const auto low = static_cast<float>(c);
+    sums.span<float>()[c] = 3 * (low + (low + 2));
+    squares.span<float>()[c] = 3 * (low * low + (low + 2) * (low + 2));
+  }
+  squares.span<float>()[7] = 0;  // as if by rounding
+  sums.span<float>()[9] = std::nanf("");
+  ASSERT_EQ(kernels::batch_norm_statistics_of_sums(nullptr, shape, sums.data<float>(),
+                                                   squares.data<float>()),
+            cudaSuccess);
+  for (std::size_t c = 0; c < kChannels; ++c) {
+    const float mean = sums.span<float>()[c], var = squares.span<float>()[c];
+    if (c == 9) {
+      EXPECT_TRUE(std::isnan(mean) && std::isnan(var));
+      continue;
+    }
+    EXPECT_NEAR(mean, static_cast<float>(c) + 1, 1e-4) << c;
+    EXPECT_NEAR(var, c == 7 ? 0 : 1, 1e-2) << c;
+  }
+}
+
 }  // namespace
+
+void run_statistics_of_sums() {
+  Tensor sums({3}, DType::f32), squares({3}, DType::f32);
+  EXPECT_EQ(kernels::batch_norm_statistics_of_sums(nullptr, {DType::f16, 2, 3}, sums.data<float>(),
+                                                   squares.data<float>()),
+            cudaSuccess);
+}
+
 }  // namespace fovea::test

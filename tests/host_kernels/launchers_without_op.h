@@ -1,10 +1,10 @@
-// Launchers that no op reaches yet: each has a test file of its own here, and a call for the test
-// that looks whether every kernel has run.
+// Launchers that no op reaches here: each has tests of its own, and a call for the test that looks
+// whether every kernel has run.
 #pragma once
 
 namespace fovea::test {
 
-/// Runs each of them once.
-void run_launchers_without_op();
+/// Runs its launcher once.
+void run_statistics_of_sums();
 
 }  // namespace fovea::test

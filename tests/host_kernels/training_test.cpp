@@ -1,6 +1,7 @@
 // Whole models on the CUDA device's plans and kernels, run on the host: they train as on the CPU.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <thread>
@@ -8,7 +9,9 @@
 #include "fovea/models.h"
 #include "host/graph/passes.h"
 #include "host/train/step_graph.h"
+#include "tests/data/data_test_support.h"
 #include "tests/host_kernels/cuda_on_host_device.h"
+#include "tests/io/io_test_support.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/training_step.h"
 #include "tests/train/small_data.h"
@@ -70,6 +73,31 @@ TEST_P(CudaTraining, StepsGiveTheCpusLosses) {
     EXPECT_NEAR(actual[s], expected[s], 1e-3 * expected[s]) << "step " << step;
   }
   EXPECT_LT(expected.back(), expected.front());
+}
+
+/// Whichever kernels turn out faster here.
+TEST_P(CudaTraining, AutotunedStepsGiveTheCpusLosses) {
+  const TempFolder caches;
+  const ScopedEnv variable("XDG_CACHE_HOME", caches.path().c_str());
+  Model cpu = compiled_model(GetParam().make());
+  const std::vector<double> expected = losses(cpu, 3);
+  const auto memo = [&] { return read_file(caches / "fovea/autotuned_kernels.json"); };
+  Bytes measured;
+  for (const bool by_option : {true, false}) {
+    const ScopedEnv wanted("FOVEA_AUTOTUNE", by_option ? "0" : "1");
+    ModelOptions options;
+    options.device = "cuda_on_host";
+    options.seed = 3;
+    options.autotune = by_option;
+    Model model = compiled_model(GetParam().make(), options);
+    const std::vector<double> actual = losses(model, 3);
+    for (std::size_t s = 0; s < actual.size(); ++s) {
+      EXPECT_NEAR(actual[s], expected[s], 1e-3 * expected[s]) << "step " << s;
+    }
+    if (by_option) measured = memo();
+    EXPECT_EQ(memo(), measured) << "what was known was measured again";
+  }
+  EXPECT_FALSE(measured.empty());
 }
 
 TEST_P(CudaTraining, PredictsAsTheCpu) {
@@ -169,6 +197,105 @@ TEST_P(CudaTraining, LearnsIn16Bits) {
     EXPECT_NEAR(values.front(), first, 0.02 * first);
     EXPECT_LT(values.back(), values.front());
   }
+}
+
+/// The least that takes pictures: what is tested is where they come from.
+Network small_classifier() {
+  return Sequential{Input({8, 8, 3}), Rescaling(1.0 / 255), Flatten(), Dropout(0.2),
+                    Dense(3, {.activation = "softmax"})};
+}
+
+/// What fit() does to a model, with the data in device memory or uploaded step by step.
+struct FitRun {
+  Model model = compiled_model(small_classifier(), 3, 1, "f32", "cuda_on_host");
+  FitOptions options = quiet(2);
+  History history;
+  explicit FitRun(bool on_device) {
+    options.data_on_device = on_device;
+    options.validation_split = 0.25;
+    options.augmentation.random_flip().pad_and_crop(1).cutout(2);
+  }
+  void run() {
+    history = model.fit(bright_channel(92), options);
+  }  // 69 to train on: 4 batches and 5
+};
+
+TEST(CudaFit, DataOnTheDeviceTrainsAsUploadedBatchesDo) {
+  for (const int accumulate_steps : {1, 2}) {
+    SCOPED_TRACE(accumulate_steps);
+    FitRun resident(true), streamed(false);
+    for (FitRun* run : {&resident, &streamed}) {
+      run->options.accumulate_steps = accumulate_steps;
+      run->run();
+    }
+    EXPECT_TRUE(same_weights(resident.model, streamed.model));
+    EXPECT_EQ(resident.history.logs, streamed.history.logs);
+  }
+}
+
+TEST(CudaFit, OnlyPicturesThatFitStayOnTheDevice) {
+  const auto streamed_because = [](const Dataset& data, const Augmentation& augmentation) {
+    Model model = compiled_model(small_classifier(), 3, 1, "f32", "cuda_on_host");
+    FitOptions options = quiet(1, 200);
+    options.augmentation = augmentation;
+    return model.fit(data, options).streamed_because;
+  };
+  EXPECT_EQ(streamed_because(bright_channel(92), Augmentation().random_flip()), "");
+  const Augmentation own = Augmentation().add(
+      "mine", [](const std::uint8_t*, std::uint8_t*, const Shape&, PictureRandom&) {});
+  EXPECT_EQ(streamed_because(bright_channel(92), own),
+            "there is an augmentation of the program's own");
+  EXPECT_EQ(streamed_because(bright_channel(200), {}), "it is too large");
+  Dataset floats = bright_channel(92);
+  floats.x = floats.x.to(DType::f32);
+  EXPECT_EQ(streamed_because(floats, {}), "the inputs are no u8 pictures");
+}
+
+class StopAfter : public Callback {
+ public:
+  StopAfter(std::atomic<bool>& flag, int epoch, std::int64_t step)
+      : flag_(flag), epoch_(epoch), step_(step) {}
+  void on_step_end(Model&, int epoch, std::int64_t step, const Logs&) override {
+    if (epoch == epoch_ && step == step_) flag_ = true;
+  }
+
+ private:
+  std::atomic<bool>& flag_;
+  int epoch_;
+  std::int64_t step_;
+};
+
+TEST(CudaFit, ResumesInTheMiddleOfAnEpochOfDataOnTheDevice) {
+  const TemporaryFolder folder;
+  FitRun straight(true), interrupted(true), resumed(true);
+  straight.run();
+  std::atomic<bool> stop = false;
+  interrupted.options.interrupt = &stop;
+  interrupted.options.checkpoint.path = folder.file("run.fov");
+  interrupted.options.callbacks = {std::make_shared<StopAfter>(stop, 1, 2)};
+  expect_error(ErrorCode::interrupted, "after step 3 of epoch 2", [&] { interrupted.run(); });
+  resumed.model.resume(folder.file("run.fov"));
+  resumed.run();
+  EXPECT_TRUE(same_weights(straight.model, resumed.model));
+  EXPECT_EQ(straight.history.logs, resumed.history.logs);
+}
+
+TEST(CudaFit, FindsItsStepAgainThatWasNotFinite) {
+  const auto error_of = [](bool on_device) -> std::string {
+    FitRun run(on_device);
+    CompileOptions compile;
+    compile.optimizer = Sgd(1e38);
+    compile.loss = "sparse_categorical_crossentropy";
+    run.model.compile(compile);
+    try {
+      run.run();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  };
+  EXPECT_NE(error_of(true).find("gave a loss or gradient that is not finite"), std::string::npos);
+  EXPECT_EQ(error_of(true), error_of(false));
 }
 
 /// Steps are lowered and their memory planned as on a GPU, without running them.

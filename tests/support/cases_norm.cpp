@@ -1,3 +1,4 @@
+#include "fovea/ops/conv.h"
 #include "fovea/ops/norm.h"
 #include "tests/support/op_case.h"
 
@@ -60,6 +61,19 @@ void add_fused(const std::string& label, const Shape& x, Activation activation, 
   cases.push_back(relu ? backward_case : backward_case.reference_may_decline());
 }
 
+/// Behind a 3x3 convolution of x to so many filters.
+void add_convolved(const std::string& label, const Shape& x, std::int64_t filters,
+                   Activation activation, bool residual, std::vector<OpCase>& cases) {
+  ops::Conv2dBatchNormAct op;
+  op.padding = Padding::same();
+  op.activation = activation;
+  op.residual = residual;
+  std::vector<CaseInput> inputs = channel_inputs(filters);
+  inputs.insert(inputs.begin(), {{x}, {{filters, 3, 3, x.c()}}});
+  if (residual) inputs.push_back({{x.n(), x.h(), x.w(), filters}});
+  cases.push_back(OpCase(label, op, inputs));
+}
+
 void add_fold(const std::string& label, const Shape& w, bool bias, std::vector<OpCase>& cases) {
   std::vector<CaseInput> inputs = channel_inputs(w[0]);
   inputs.insert(inputs.begin(), {w});
@@ -108,6 +122,11 @@ std::vector<OpCase> norm_cases() {
   std::vector<CaseInput> far = forward_inputs({4, 6, 5, 3});
   far[0].fill = uniform(999, 1001);
   cases.push_back(OpCase("mean_far_from_zero", ops::BatchNorm{}, far).tolerance(1e-4));
+
+  add_convolved("identity", {2, 6, 5, 8}, 16, {}, false, cases);
+  add_convolved("relu", {3, 8, 7, 16}, 24, {Kind::relu, 0}, false, cases);
+  add_convolved("residual_relu", {3, 7, 8, 24}, 8, {Kind::relu, 0}, true, cases);
+  add_convolved("odd", {2, 5, 7, 3}, 5, {Kind::relu, 0}, true, cases);
 
   add_fold("3x3", {7, 3, 3, 5}, false, cases);
   add_fold("3x3_bias", {7, 3, 3, 5}, true, cases);

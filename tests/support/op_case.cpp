@@ -99,6 +99,12 @@ OpCase OpCase::must_accept(std::vector<std::string> candidates) const {
   return copy;
 }
 
+OpCase OpCase::cuda_must_accept(std::vector<std::string> candidates) const {
+  OpCase copy = *this;
+  copy.accepting_on_cuda = std::move(candidates);
+  return copy;
+}
+
 OpCase OpCase::reference_may_decline() const {
   OpCase copy = *this;
   std::erase(copy.accepting, "reference");
@@ -146,6 +152,7 @@ const std::vector<OpCase>& op_cases() {
     append(all, loss_cases());
     append(all, update_cases());
     append(all, loss_scale_cases());
+    append(all, data_cases());
     return all;
   }();
   return cases;

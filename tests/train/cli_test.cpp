@@ -152,6 +152,7 @@ TEST_F(TrainCifar10, ExplainsItself) {
                              "--device",
                              "--precision",
                              "--threads",
+                             "--autotune",
                              "--save",
                              "--resume",
                              "--json",

@@ -45,6 +45,16 @@ inline Network small_cnn() {
                     Dense(3, {.activation = "softmax"})};
 }
 
+inline Model compiled_model(Network network, const ModelOptions& options) {
+  Model model(std::move(network), options);
+  CompileOptions compile;
+  compile.optimizer = Adam(0.01);
+  compile.loss = "sparse_categorical_crossentropy";
+  compile.metrics = {"accuracy"};
+  model.compile(compile);
+  return model;
+}
+
 inline Model compiled_model(Network network, std::uint64_t seed = 3, int threads = 1,
                             const std::string& precision = "f32",
                             const std::string& device = "cpu") {
@@ -53,13 +63,7 @@ inline Model compiled_model(Network network, std::uint64_t seed = 3, int threads
   options.seed = seed;
   options.threads = threads;
   options.precision = precision;
-  Model model(std::move(network), options);
-  CompileOptions compile;
-  compile.optimizer = Adam(0.01);
-  compile.loss = "sparse_categorical_crossentropy";
-  compile.metrics = {"accuracy"};
-  model.compile(compile);
-  return model;
+  return compiled_model(std::move(network), options);
 }
 
 inline FitOptions quiet(int epochs, std::int64_t batch_size = 16) {

@@ -136,6 +136,28 @@ struct FOVEA_API Conv2dBiasAct : OpBase<Conv2dBiasAct>, ConvAttributes {
   double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
+/// Fused: a convolution and the batch norm in training behind it (see BatchNorm), whose statistics
+/// are summed up as y is written: activation(batch_norm(y) [+ residual]).
+/// (x, w, gamma, beta, running_mean, running_var[, residual]) -> (y, normalized, mean, var).
+struct FOVEA_API Conv2dBatchNormAct : OpBase<Conv2dBatchNormAct>, ConvAttributes {
+  static constexpr std::string_view kName = "conv2d_batch_norm_act";
+  double epsilon = 1e-3;
+  double momentum = 0.99;
+  Activation activation;
+  bool residual = false;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    conv_fields(self, visit);
+    visit("epsilon", self.epsilon);
+    visit("momentum", self.momentum);
+    visit("activation", self.activation);
+    visit("residual", self.residual);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::optional<std::vector<Value>> expand(Builder&, std::span<const Value>) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+};
+
 /// Fused: both gradients that read dy. (x, dy) -> (dw, db (K,)).
 struct FOVEA_API Conv2dBackwardFilterBias : OpBase<Conv2dBackwardFilterBias>, ConvAttributes {
   static constexpr std::string_view kName = "conv2d_backward_filter_bias";

@@ -35,7 +35,21 @@ struct FOVEA_API MaxPool2d : OpBase<MaxPool2d>, PoolAttributes {
   std::vector<Value> backward(const BackwardContext& context) const override;
 };
 
-/// (dy, argmax) -> (dx (N, input_size, C)).
+/// (x) -> (y, argmin): MaxPool2d with the first smallest cell. MaxPool2dBackward is its backward,
+/// too: all that it needs to know is where each window's cell came from.
+struct FOVEA_API MinPool2d : OpBase<MinPool2d>, PoolAttributes {
+  static constexpr std::string_view kName = "min_pool2d";
+  MinPool2d() = default;
+  explicit MinPool2d(const PoolAttributes& attributes) : PoolAttributes(attributes) {}
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    pool_fields(self, visit);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<Value> backward(const BackwardContext& context) const override;
+};
+
+/// (dy, index of max or min) -> (dx (N, input_size, C)).
 struct FOVEA_API MaxPool2dBackward : OpBase<MaxPool2dBackward>, PoolAttributes {
   static constexpr std::string_view kName = "max_pool2d_backward";
   Size2 input_size;
