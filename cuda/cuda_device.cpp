@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 
+#include "cuda/calls.h"
 #include "cuda/device_guard.h"
 #include "cuda/stream.h"
 #include "cuda/table.h"
@@ -81,6 +82,7 @@ class CudaDevice final : public Device {
                   " bytes wanted, and ", held, " of the ", limit_,
                   " bytes that FOVEA_CUDA_MEMORY permits are in use; use a smaller batch or model");
     void* memory = nullptr;
+    ++calls().allocations;
     const cudaError_t status = cudaMalloc(&memory, std::max<std::size_t>(bytes, 1));
     if (status == cudaErrorMemoryAllocation) report_full(wanted, held);
     check(status, "cannot allocate GPU memory");

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cuda/calls.h"
 #include "cuda/device_guard.h"
 
 namespace fovea::cuda {
@@ -74,6 +75,7 @@ CudaStream::Staging& CudaStream::free_staging(std::size_t bytes) {
       check(cudaFreeHost(std::exchange(staging.memory, nullptr)), "cannot free pinned memory");
     }
     staging.bytes = 0;
+    ++calls().allocations;
     check(cudaMallocHost(&staging.memory, bytes), "cannot allocate pinned host memory");
     staging.bytes = bytes;
   }
@@ -98,6 +100,7 @@ void CudaStream::download(void* to, const void* from, std::size_t bytes) {
   const DeviceGuard guard(ordinal_);
   const bool small = bytes <= kLandingBytes;
   if (small && landing_ == nullptr) {
+    ++calls().allocations;
     check(cudaMallocHost(&landing_, kLandingBytes), "cannot allocate pinned host memory");
   }
   check(cudaMemcpyAsync(small ? landing_ : to, from, bytes, cudaMemcpyDeviceToHost, stream_),
@@ -125,13 +128,17 @@ double CudaStream::milliseconds(const std::function<void()>& work) {
   check(cudaEventRecord(begin_, stream_), "cannot record an event");
   work();
   check(cudaEventRecord(end_, stream_), "cannot record an event");
+  ++calls().synchronizations;
   check(cudaEventSynchronize(end_), "work on the GPU failed");
   float elapsed = 0;
   check(cudaEventElapsedTime(&elapsed, begin_, end_), "cannot read the time between two events");
   return elapsed;
 }
 
-void CudaStream::synchronize() { check(cudaStreamSynchronize(stream_), "work on the GPU failed"); }
+void CudaStream::synchronize() {
+  ++calls().synchronizations;
+  check(cudaStreamSynchronize(stream_), "work on the GPU failed");
+}
 
 std::unique_ptr<Recording> CudaStream::record(const std::function<void()>& work) {
   const DeviceGuard guard(ordinal_);

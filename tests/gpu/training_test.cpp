@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <numeric>
+#include <thread>
 
 #include "fovea/models.h"
 #include "tests/data/data_test_support.h"
@@ -65,6 +67,82 @@ TEST(GpuTraining, LearnsInEveryPrecision) {
   }
 }
 
+/// Losses of 200 steps over batches of 32 of the built-in pictures, in order.
+std::vector<double> zoo_losses(const char* name, const AnyOptimizer& optimizer,
+                               const std::string& device, const Dataset& data) {
+  constexpr std::int64_t kBatch = 32;
+  constexpr int kSteps = 200;
+  Model model(make_network(name), {.device = device, .seed = 3});
+  model.compile({.optimizer = optimizer, .loss = "sparse_categorical_crossentropy"});
+  std::vector<double> result;
+  for (int step = 0; step < kSteps; ++step) {
+    const std::int64_t first = step * kBatch % data.x.shape()[0];
+    result.push_back(model
+                         .train_on_batch({data.x.slice(first, first + kBatch)},
+                                         {data.y.slice(first, first + kBatch)})
+                         .front()
+                         .second);
+  }
+  return result;
+}
+
+/// Rounding grows from step to step; the first fifty must agree closely, all must learn alike.
+TEST(GpuTraining, TheZooGivesTheCpusLosses) {
+  FOVEA_NEEDS_GPU();
+  constexpr std::size_t kClose = 50;
+  const Dataset data = make_synthetic(0, 3200, 32).train;
+  for (const auto& [name, optimizer] :
+       {std::pair<const char*, AnyOptimizer>{"cifar10_cnn", Adam(1e-3)},
+        std::pair<const char*, AnyOptimizer>{"resnet20", make_optimizer("nesterov", 0.01)}}) {
+    SCOPED_TRACE(name);
+    const std::vector<double> expected = zoo_losses(name, optimizer, "cpu", data);
+    const std::vector<double> actual = zoo_losses(name, optimizer, "cuda", data);
+    for (std::size_t s = 0; s < kClose; ++s) {
+      EXPECT_NEAR(actual[s], expected[s], 1e-3 * expected[s]) << "step " << s;
+    }
+    const auto mean_of_last_50 = [](const std::vector<double>& values) {
+      return std::accumulate(values.end() - 50, values.end(), 0.0) / 50;
+    };
+    EXPECT_NEAR(mean_of_last_50(actual), mean_of_last_50(expected),
+                0.1 * mean_of_last_50(expected));
+  }
+}
+
+TEST(GpuTraining, EveryPrecisionReachesTheSameAccuracy) {
+  FOVEA_NEEDS_GPU();
+  const TrainTest data = make_synthetic(0, 16'000, 4'000);
+  const auto accuracy = [&](const char* precision) {
+    Model model(make_network("cifar10_cnn"), {.device = "cuda", .precision = precision, .seed = 3});
+    model.compile({.optimizer = Adam(1e-3),
+                   .loss = "sparse_categorical_crossentropy",
+                   .metrics = {"accuracy"}});
+    model.fit(data.train, quiet(8, 64));
+    return model.evaluate(data.test).at("accuracy");
+  };
+  const double expected = accuracy("f32");
+  EXPECT_GT(expected, 0.9);
+  for (const char* precision : {"tf32", "bf16", "f16"}) {
+    EXPECT_NEAR(accuracy(precision), expected, 0.01) << precision;
+  }
+}
+
+/// Each from a thread, on a stream of its own.
+TEST(GpuTraining, TwoModelsTrainAtOnceAsEachAlone) {
+  FOVEA_NEEDS_GPU();
+  const auto train = [](const char* precision, std::vector<double>& result) {
+    Model model = compiled_model(small_cnn(), 3, 1, precision, "cuda");
+    result = losses(model, 100);
+  };
+  std::vector<double> alone[2], together[2];
+  train("f32", alone[0]);
+  train("bf16", alone[1]);
+  std::thread other([&] { train("f32", together[0]); });
+  train("bf16", together[1]);
+  other.join();
+  EXPECT_EQ(together[0], alone[0]);
+  EXPECT_EQ(together[1], alone[1]);
+}
+
 /// FOVEA_SYNC=1 runs every step eagerly; without it, all but the first of a shape are replayed.
 TEST(GpuTraining, CapturedStepsGiveTheEagerBits) {
   FOVEA_NEEDS_GPU();
@@ -101,6 +179,24 @@ TEST(GpuMemory, TooLargeAModelIsAnErrorThatTheProcessSurvives) {
                [] { gpu().device->allocate(std::size_t{1} << 50); });
   Model model = compiled_model(small_cnn(), 3, 1, "f32", "cuda");
   EXPECT_TRUE(std::isfinite(losses(model, 3).back()));
+}
+
+/// Models go and come back; the device gives out what they held again, and computes the same bits.
+TEST(GpuMemory, ModelsGiveBackAllTheyTookAndCanBeMadeAgain) {
+  FOVEA_NEEDS_GPU();
+  const std::int64_t held = gpu().device->memory_use().in_use;
+  std::vector<double> first;
+  for (int round = 0; round < 2; ++round) {
+    {
+      Model model = compiled_model(small_cnn(), 3, 1, "f32", "cuda");
+      const std::vector<double> values = losses(model, 10);
+      EXPECT_GT(gpu().device->memory_use().in_use, held);
+      if (round == 0) first = values;
+      EXPECT_EQ(values, first);
+    }
+    EXPECT_EQ(gpu().device->memory_use().in_use, held);
+    EXPECT_EQ(open_device("cuda"), gpu().device);
+  }
 }
 
 }  // namespace

@@ -22,9 +22,11 @@ class HostStream final : public Stream {
  public:
   void* handle() const override { return nullptr; }
   void upload(void* to, const void* from, std::size_t bytes) override {
+    ++host_calls().uploads;
     if (bytes > 0) std::memcpy(to, from, bytes);
   }
   void download(void* to, const void* from, std::size_t bytes) override {
+    ++host_calls().downloads;
     if (bytes > 0) std::memcpy(to, from, bytes);
   }
   void copy(void* to, const void* from, std::size_t bytes) override {
@@ -39,7 +41,7 @@ class HostStream final : public Stream {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
         .count();
   }
-  void synchronize() override {}
+  void synchronize() override { ++host_calls().synchronizations; }
   std::unique_ptr<Recording> record(const std::function<void()>& work) override {
     return std::make_unique<HostRecording>(work);
   }
@@ -53,9 +55,14 @@ class CudaOnHost final : public Device {
   // The allocator is AddressSanitizer's, which guards both ends.
   void* allocate(std::size_t bytes) override {
     constexpr std::size_t kAlignment = 256;  // as cudaMalloc's
+    ++host_calls().allocations;
+    ++host_calls().blocks_held;
     return std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
   }
-  void release(void* memory) noexcept override { std::free(memory); }
+  void release(void* memory) noexcept override {
+    if (memory != nullptr) --host_calls().blocks_held;
+    std::free(memory);
+  }
   MemoryUse memory_use() const override { return {0, 0, kAvailable}; }
   std::shared_ptr<Stream> make_stream() override { return std::make_shared<HostStream>(); }
 
@@ -64,6 +71,11 @@ class CudaOnHost final : public Device {
 };
 
 }  // namespace
+
+HostCalls& host_calls() {
+  static HostCalls calls;
+  return calls;
+}
 
 const std::shared_ptr<Device>& cuda_on_host() {
   static const std::shared_ptr<Device> device = std::make_shared<CudaOnHost>();

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "fovea/models.h"
 #include "host/graph/passes.h"
@@ -12,6 +13,7 @@
 #include "tests/host_kernels/cuda_on_host_device.h"
 #include "tests/io/io_test_support.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/training_step.h"
 #include "tests/train/small_data.h"
 
 namespace fovea::test {
@@ -108,6 +110,55 @@ TEST_P(CudaTraining, PredictsAsTheCpu) {
   const Tensor actual = cuda.predict(x, 4);
   for (std::int64_t i = 0; i < expected.numel(); ++i) {
     EXPECT_NEAR(actual.item(i), expected.item(i), 1e-5);
+  }
+}
+
+/// A recorded step asks for nothing but the copies of its batch.
+TEST(CudaReplay, AllocatesAndWaitsForNothing) {
+  for (const DType low : {DType::f32, DType::f16}) {
+    TrainingStep step(cuda_on_host(), low);
+    for (int i = 0; i < 2; ++i) step.execution().run();  // eager, then recorded
+    ASSERT_TRUE(step.execution().recorded());
+    const HostCalls& calls = host_calls();
+    const std::int64_t before[] = {calls.allocations, calls.synchronizations, calls.downloads,
+                                   calls.uploads};
+    for (int i = 0; i < 2; ++i) step.execution().run();
+    EXPECT_EQ(calls.allocations, before[0]);
+    EXPECT_EQ(calls.synchronizations, before[1]);
+    EXPECT_EQ(calls.downloads, before[2]);
+    EXPECT_EQ(calls.uploads, before[3] + 2 * 2) << "pictures and labels";
+  }
+}
+
+/// Each from a thread, on a stream of its own.
+TEST(CudaThreads, TwoModelsTrainAtOnceAsEachAlone) {
+  const auto train = [](Network network, std::vector<double>& result) {
+    Model model = compiled_model(std::move(network), 3, 1, "f32", "cuda_on_host");
+    result = losses(model, 2);
+  };
+  std::vector<double> alone[2], together[2];
+  train(small_cnn(), alone[0]);
+  train(branched(), alone[1]);
+  std::thread other([&] { train(small_cnn(), together[0]); });
+  train(branched(), together[1]);
+  other.join();
+  EXPECT_EQ(together[0], alone[0]);
+  EXPECT_EQ(together[1], alone[1]);
+}
+
+TEST(CudaMemory, ModelsGiveBackAllTheyTook) {
+  const std::int64_t held = host_calls().blocks_held;
+  std::vector<double> first;
+  for (int round = 0; round < 2; ++round) {
+    {
+      Model model = compiled_model(small_cnn(), 3, 1, "f32", "cuda_on_host");
+      const std::vector<double> values = losses(model, 2);
+      model.predict(bright_channel(4).x);
+      EXPECT_GT(host_calls().blocks_held, held);
+      if (round == 0) first = values;
+      EXPECT_EQ(values, first);
+    }
+    EXPECT_EQ(host_calls().blocks_held, held);
   }
 }
 

@@ -1,0 +1,10 @@
+#include "cuda/calls.h"
+
+namespace fovea::cuda {
+
+Calls& calls() {
+  static Calls counted;
+  return counted;
+}
+
+}  // namespace fovea::cuda
