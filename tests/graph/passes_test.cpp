@@ -254,7 +254,8 @@ TEST(Passes, AConvolutionAndBatchNormBecomeOneWhereADeviceTakesThat) {
     const Graph apart = fuse_conv_batch_norm(c.graph, *cpu_device(), {});
     EXPECT_EQ(count(apart, "conv2d_batch_norm_act"), 0);
     EXPECT_EQ(count(apart, "conv2d"), 1);
-    c.graph = fuse_conv_batch_norm(c.graph, ConvNormDevice(), {});
+    ConvNormDevice device;
+    c.graph = fuse_conv_batch_norm(c.graph, device, {});
     EXPECT_EQ(count(c.graph, "conv2d_batch_norm_act"), 1);
     EXPECT_EQ(count(c.graph, "conv2d"), 0);
     EXPECT_EQ(count(c.graph, "batch_norm") + count(c.graph, "batch_norm_act"), 0);
@@ -271,7 +272,8 @@ TEST(Passes, AConvolutionThatIsReadBeforeItsBatchNormStays) {
       c.b.add(ops::BatchNorm{}, {conv, c.weight("gamma", {16}), c.weight("beta", {16}),
                                  c.b.state("mean", {16}, 0), c.b.state("var", {16}, 1)})[0];
   c.graph.mark_output("y", c.b.add(ops::Add{}, {y, other}));
-  EXPECT_EQ(count(fuse_conv_batch_norm(c.graph, ConvNormDevice(), {}), "conv2d"), 1);
+  ConvNormDevice device;
+  EXPECT_EQ(count(fuse_conv_batch_norm(c.graph, device, {}), "conv2d"), 1);
 }
 
 TEST(Passes, InferenceFoldsBatchNormIntoTheConvolution) {
