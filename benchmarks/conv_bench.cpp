@@ -172,10 +172,10 @@ class Contest {
 };
 
 double tflops_of(const ConvProblem& problem, const Row& row) {
-  return problem.flops / row.time.median * 1e-9;
+  return problem.cost.flops / row.time.median * 1e-9;
 }
 double gigabytes_per_second_of(const ConvProblem& problem, const Row& row) {
-  return static_cast<double>(problem.bytes) / row.time.median * 1e-6;
+  return static_cast<double>(problem.cost.bytes) / row.time.median * 1e-6;
 }
 
 Json json_of(const ConvProblem& problem, const Row& row, Peaks& peaks) {
@@ -201,11 +201,11 @@ Json json_of(const ConvProblem& problem, const Row& row, Peaks& peaks) {
   const double rate = gigabytes_per_second_of(problem, row);
   json.set("winner", row.winner);
   json.set("milliseconds", to_json(row.time));
-  json.set("flops", problem.flops);
+  json.set("flops", problem.cost.flops);
   json.set("tflops", tflops);
   const double peak = peaks.matmul(problem.format).tflops;
   json.set("share_of_matmul", peak > 0 ? Json(tflops / peak) : Json());
-  json.set("bytes", problem.bytes);
+  json.set("bytes", problem.cost.bytes);
   json.set("gigabytes_per_second", rate);
   json.set("share_of_copy", rate / peaks.copy());
   json.set("workspace_bytes", row.workspace_bytes);
@@ -247,9 +247,8 @@ class Session {
   Session(const Options& options, std::shared_ptr<Device> device)
       : options_(options),
         bench_(std::move(device), options.threads),
-        peaks_(bench_, options.quick               ? PeakSizes{512, std::int64_t{32} << 20}
-                       : bench_.device().is_host() ? PeakSizes{2048, std::int64_t{256} << 20}
-                                                   : PeakSizes{}),
+        peaks_(bench_,
+               options.quick ? PeakSizes{512, std::int64_t{32} << 20} : sizes_for(bench_.device())),
         about_(describe_run(bench_.device().name())) {}
 
   /// Whether every row is as it should be, and there is one at least.

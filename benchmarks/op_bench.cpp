@@ -3,7 +3,7 @@
 //
 // A row has the median time of the kernel alone, with its inputs in the layout that it wants and in
 // the caches as its predecessor would leave them; the bytes of its inputs and outputs per second,
-// beside a plain copy of as many bytes; and, for convolutions and matrix products, the operations
+// beside a plain copy of as many bytes; and, where it computes, the operations
 // per second, beside the best that a large matrix product reaches. Both peaks are measured in the
 // same run.
 #include <algorithm>
@@ -82,20 +82,6 @@ class Peaks {
   std::map<std::int64_t, double> copies_;
 };
 
-/// Bytes that one run has to move at least: all inputs, all outputs, and what is overwritten.
-std::int64_t bytes_of(const OpCase& op_case) {
-  const OpPtr op = op_case.op(DType::f32);
-  std::vector<ValueType> types;
-  for (const CaseInput& input : op_case.inputs) {
-    types.push_back({input.shape, input.dtype.value_or(DType::f32)});
-  }
-  std::int64_t bytes = 0;
-  for (const ValueType& type : types) bytes += type.bytes();
-  for (const ValueType& type : op->infer(types)) bytes += type.bytes();
-  for (const int input : op->effects()) bytes += types[static_cast<std::size_t>(input)].bytes();
-  return bytes;
-}
-
 /// The cases to run: all that the options name or, unless they ask for all, the largest of each op.
 std::vector<OpCase> chosen_cases(const Options& options) {
   std::vector<OpCase> chosen;
@@ -107,7 +93,7 @@ std::vector<OpCase> chosen_cases(const Options& options) {
     });
     if (options.all || same == chosen.end()) {
       chosen.push_back(op_case);
-    } else if (bytes_of(op_case) > bytes_of(*same)) {
+    } else if (op_case.cost().bytes > same->cost().bytes) {
       *same = op_case;
     }
   }
@@ -126,7 +112,7 @@ void run(const Options& options) {
   for (const OpCase& op_case : chosen_cases(options)) {
     const OpPtr op = op_case.op(DType::f32);
     const std::vector<Tensor> inputs = make_inputs(op_case, DType::f32);
-    const std::int64_t bytes = bytes_of(op_case);
+    const Cost cost = op_case.cost();
     for (const std::string& candidate : candidates_of(op->name())) {
       if (!options.candidate.empty() && candidate != options.candidate) continue;
       if (decline_reason(op, inputs, candidate)) continue;
@@ -135,16 +121,16 @@ void run(const Options& options) {
       how.threads = options.threads;
       const double milliseconds = time_op(op, inputs, how, options.repeats);
       if (milliseconds == 0) continue;  // a view: no kernel runs
-      const double rate = gigabytes_per_second(static_cast<double>(bytes), milliseconds);
-      const double copy_share = rate / peaks.copy(bytes);
+      const double rate = gigabytes_per_second(static_cast<double>(cost.bytes), milliseconds);
+      const double copy_share = rate / peaks.copy(cost.bytes);
       std::printf("%-52s %-10s %10.2f %8.1f %7.0f", op_case.name.c_str(), candidate.c_str(),
                   milliseconds * 1e3, rate, copy_share * 100);
-      Json row = Json::Object{
-          {"op", std::string(op->name())}, {"case", op_case.name}, {"candidate", candidate},
-          {"milliseconds", milliseconds},  {"bytes", bytes},       {"gigabytes_per_second", rate},
-          {"share_of_copy", copy_share}};
-      if (op_case.flops > 0) {
-        const double gflops = gflops_per_second(op_case.flops, milliseconds);
+      Json row = Json::Object{{"op", std::string(op->name())}, {"case", op_case.name},
+                              {"candidate", candidate},        {"milliseconds", milliseconds},
+                              {"bytes", cost.bytes},           {"gigabytes_per_second", rate},
+                              {"share_of_copy", copy_share}};
+      if (cost.flops > 0) {
+        const double gflops = gflops_per_second(cost.flops, milliseconds);
         std::printf(" %9.1f %7.0f", gflops, gflops / peaks.gflops() * 100);
         row.set("gflops_per_second", gflops);
         row.set("share_of_peak", gflops / peaks.gflops());

@@ -4,17 +4,22 @@
 // per step are an epoch's time over its steps, so that they hold all that a user waits for:
 // fetching and normalising the batch, the step, the metrics. The first epochs, in which kernels are
 // chosen and steps are captured, do not count. Peak memory is that of the device, and the highest
-// resident size of the process.
+// resident size of the process. `--profile` and `--trace` look into one step instead: the time of
+// each of its kernels, beside the machine's peaks, measured in the same run.
+#include <omp.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "benchmarks/support/peaks.h"
 #include "benchmarks/support/report.h"
 #include "fovea/model.h"
 #include "fovea/models.h"
@@ -53,6 +58,8 @@ struct Options {
   int threads = 0;
   bool autotune = false;
   std::string json;
+  bool profile = false;
+  std::string trace;
 };
 
 Dataset random_pictures(const Shape& sample, std::int64_t classes, std::int64_t count) {
@@ -103,19 +110,24 @@ std::int64_t trainable_parameters(const Network& network) {
   return count;
 }
 
+Model compiled_model(const Recipe& recipe, const Options& options) {
+  Model model(make_network(recipe.model), {.device = options.device,
+                                           .precision = options.precision,
+                                           .threads = options.threads,
+                                           .autotune = options.autotune});
+  model.compile({.optimizer = make_optimizer(recipe.optimizer, recipe.rate),
+                 .loss = "sparse_categorical_crossentropy",
+                 .metrics = {"accuracy"}});
+  return model;
+}
+
 Json measure(const Recipe& recipe, std::int64_t batch, const Options& options) {
-  const Network network = make_network(recipe.model);
+  Model model = compiled_model(recipe, options);
+  const Network& network = model.network();
   const std::int64_t steps =
       options.steps > 0 ? options.steps : std::max<std::int64_t>(recipe.pictures / batch, 1);
   const Dataset data = random_pictures(network.inputs().front().shape,
                                        network.outputs().front().shape.c(), batch * steps);
-  Model model(network, {.device = options.device,
-                        .precision = options.precision,
-                        .threads = options.threads,
-                        .autotune = options.autotune});
-  model.compile({.optimizer = make_optimizer(recipe.optimizer, recipe.rate),
-                 .loss = "sparse_categorical_crossentropy",
-                 .metrics = {"accuracy"}});
   const auto clock = std::make_shared<EpochClock>(options.warm_up_epochs);
   FitOptions fit;
   fit.epochs = options.warm_up_epochs + options.epochs;
@@ -136,6 +148,10 @@ Json measure(const Recipe& recipe, std::int64_t batch, const Options& options) {
                       {"dataset_bytes", static_cast<std::int64_t>(data.x.bytes() + data.y.bytes())},
                       {"peak_device_bytes", memory.peak},
                       {"peak_rss_bytes", peak_rss_bytes()}};
+}
+
+std::vector<std::int64_t> batches_of(const Recipe& recipe, const Options& options) {
+  return options.batch > 0 ? std::vector<std::int64_t>{options.batch} : recipe.batch_sizes;
 }
 
 /// A row that says what it is about, whatever becomes of it.
@@ -167,15 +183,51 @@ Json row_of(const Recipe& recipe, std::int64_t batch, const Options& options) {
   return row;
 }
 
+PeakRates peaks_of_machine(const Options& options) {
+  const Bench bench(open_device(options.device),
+                    options.threads > 0 ? options.threads : omp_get_max_threads());
+  Peaks peaks(bench, sizes_for(bench.device()));
+  const auto format =
+      std::find_if(kNumberFormats.begin(), kNumberFormats.end(),
+                   [&](const NumberFormat& each) { return each.name == options.precision; });
+  return {peaks.copy() * 1e9, peaks.matmul(*format).tflops * 1e12};
+}
+
+/// Prints the profile of each training step that the options ask for and writes what they ask for.
+bool profile(const Options& options) {
+  const PeakRates peaks = peaks_of_machine(options);
+  std::printf("peaks: copies at %.1f GB/s, matrix products at %.1f GFLOP/s\n",
+              peaks.bytes_per_second * 1e-9, peaks.flops_per_second * 1e-9);
+  Json::Array rows;
+  for (const Recipe& recipe : recipes()) {
+    if (!options.model.empty() && options.model != recipe.model) continue;
+    for (const std::int64_t batch : batches_of(recipe, options)) {
+      Profile profile = compiled_model(recipe, options).profile(batch);
+      profile.peaks = peaks;
+      std::printf("\n%s, %s", recipe.model, profile.str().c_str());
+      Json row = Json::Object{{"model", recipe.model}};
+      row.set("profile", profile.to_json());
+      rows.push_back(row);
+      if (!options.trace.empty() && !(std::ofstream(options.trace) << profile.chrome_trace())) {
+        fail(ErrorCode::io, "cannot write ", options.trace);
+      }
+    }
+  }
+  if (options.json.empty()) return true;
+  Json json = describe_run(open_device(options.device)->name());
+  json.set("rows", rows);
+  write_json(options.json, json);
+  return true;
+}
+
 bool run(const Options& options) {
+  if (options.profile || !options.trace.empty()) return profile(options);
   const std::string device = open_device(options.device)->name();
   Json::Array rows;
   bool all_ok = true;
   for (const Recipe& recipe : recipes()) {
     if (!options.model.empty() && options.model != recipe.model) continue;
-    const std::vector<std::int64_t> batches =
-        options.batch > 0 ? std::vector<std::int64_t>{options.batch} : recipe.batch_sizes;
-    for (const std::int64_t batch : batches) {
+    for (const std::int64_t batch : batches_of(recipe, options)) {
       rows.push_back(row_of(recipe, batch, options));
       all_ok = all_ok && rows.back().at("status").as_string() == "ok";
       if (options.json.empty()) continue;
@@ -204,11 +256,18 @@ Options parse(int count, char** arguments) {
   line.add_number("--threads", "N", "of the CPU; default: all", o.threads, 1);
   line.add_flag("--autotune", "measure the GPU's kernels and take the fastest", o.autotune);
   line.add_text("--json", "FILE", "write every row to this file", o.json);
+  line.add_flag("--profile", "print the time of each kernel of a step instead", o.profile);
+  line.add_text("--trace", "FILE",
+                "write those times for chrome://tracing or Perfetto; takes one --model and --batch",
+                o.trace);
   line.add_flag("--help", "print this and stop", help);
   line.parse(count, arguments);
   if (help) {
     std::cout << line.help();
     std::exit(0);
+  }
+  if (!o.trace.empty() && (o.model.empty() || o.batch == 0)) {
+    throw UsageError("--trace takes one --model and one --batch");
   }
   return o;
 }

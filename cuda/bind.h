@@ -32,6 +32,9 @@ void bind_activation(KernelTable& table);
 void bind_loss(KernelTable& table);
 void bind_loss_scale(KernelTable& table);
 void bind_update(KernelTable& table);
+void bind_data(KernelTable& table);
+/// CUB, which only a GPU runs.
+void bind_cub(KernelTable& table);
 
 /// As the kernels name it.
 kernels::ActivationFunction function_of(const Activation& activation);

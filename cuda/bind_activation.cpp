@@ -26,6 +26,14 @@ kernels::ActivationFunction function_of(const Activation& activation) {
       return {ActivationKind::gelu, alpha};
     case Kind::silu:
       return {ActivationKind::silu, alpha};
+    case Kind::step:
+      return {ActivationKind::step, alpha};
+    case Kind::selu:
+      return {ActivationKind::selu, alpha};
+    case Kind::softplus:
+      return {ActivationKind::softplus, alpha};
+    case Kind::hard_swish:
+      return {ActivationKind::hard_swish, alpha};
   }
   return {};
 }

@@ -86,13 +86,19 @@ kernels::Epilogue epilogue_of(const ops::Conv2dBiasAct& op, const KernelContext&
 std::int64_t no_workspace(const ConvShape&) { return 0; }
 
 const char* direct_declines(const ConvShape& shape) { return kernels::conv_direct_declines(shape); }
+const char* depthwise_declines(const ConvShape& shape) {
+  return kernels::conv_depthwise_declines(shape);
+}
+const char* first_layer_declines(const ConvShape& shape) {
+  return kernels::conv_first_layer_declines(shape);
+}
 
 template <kernels::ConvPass kPass>
 const char* gemm_declines(const ConvShape& shape) {
   return kernels::conv_implicit_gemm_declines(shape, kPass);
 }
 
-/// The launchers of the three passes, by one way.
+/// The launchers of the passes, by one way.
 struct Direct {
   static constexpr const char* kName = "direct";
   template <kernels::ConvPass kPass>
@@ -141,6 +147,50 @@ struct ImplicitGemm {
   }
 };
 
+struct Depthwise {
+  static constexpr const char* kName = "depthwise";
+  template <kernels::ConvPass kPass>
+  static constexpr auto kDeclines = depthwise_declines;
+  static constexpr auto kFilterBytes = kernels::conv_backward_filter_depthwise_workspace_bytes;
+
+  static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
+                             const kernels::Epilogue& epilogue) {
+    return kernels::conv_forward_depthwise(stream_of(context), shape, context.input_type(0).dtype,
+                                           context.input(0), context.input(1), epilogue,
+                                           context.output(0));
+  }
+  static cudaError_t backward_data(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_data_depthwise(stream_of(context), shape,
+                                                 context.input_type(0).dtype, context.input(0),
+                                                 context.input(1), context.output(0));
+  }
+  static cudaError_t backward_filter(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_filter_depthwise(
+        stream_of(context), shape, context.input_type(0).dtype, context.input(0), context.input(1),
+        context.output(0), context.workspace());
+  }
+};
+
+/// There is no backward data: a network's first layer needs none.
+struct FirstLayer {
+  static constexpr const char* kName = "first_layer";
+  template <kernels::ConvPass kPass>
+  static constexpr auto kDeclines = first_layer_declines;
+  static constexpr auto kFilterBytes = kernels::conv_backward_filter_first_layer_workspace_bytes;
+
+  static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
+                             const kernels::Epilogue& epilogue) {
+    return kernels::conv_forward_first_layer(stream_of(context), shape, context.input_type(0).dtype,
+                                             context.input(0), context.input(1), epilogue,
+                                             context.output(0));
+  }
+  static cudaError_t backward_filter(const ConvShape& shape, const KernelContext& context) {
+    return kernels::conv_backward_filter_first_layer(
+        stream_of(context), shape, context.input_type(0).dtype, context.input(0), context.input(1),
+        context.output(0), context.workspace());
+  }
+};
+
 /// dW, then db; one after the other, they share the workspace.
 template <class Way>
 cudaError_t backward_filter_bias(const ConvShape& shape, const KernelContext& context) {
@@ -152,14 +202,28 @@ cudaError_t backward_filter_bias(const ConvShape& shape, const KernelContext& co
 }
 
 template <class Way>
-void bind_way(KernelTable& table) {
-  using kernels::ConvPass;
+void bind_forward(KernelTable& table) {
   const auto forward = [](const auto& op, const ConvShape& shape, const KernelContext& context) {
     return Way::forward(shape, context, epilogue_of(op, context));
   };
+  constexpr auto kDeclines = Way::template kDeclines<kernels::ConvPass::forward>;
+  table.add<ops::Conv2d>(Way::kName, bind_pass<ops::Conv2d>(forward, kDeclines, no_workspace));
+  table.add<ops::Conv2dBiasAct>(Way::kName,
+                                bind_pass<ops::Conv2dBiasAct>(forward, kDeclines, no_workspace));
+}
+
+template <class Way>
+void bind_backward_data(KernelTable& table) {
   const auto backward_data = [](const auto&, const ConvShape& shape, const KernelContext& context) {
     return Way::backward_data(shape, context);
   };
+  constexpr auto kDeclines = Way::template kDeclines<kernels::ConvPass::backward_data>;
+  table.add<ops::Conv2dBackwardData>(
+      Way::kName, bind_pass<ops::Conv2dBackwardData>(backward_data, kDeclines, no_workspace));
+}
+
+template <class Way>
+void bind_backward_filter(KernelTable& table) {
   const auto backward_filter = [](const auto&, const ConvShape& shape,
                                   const KernelContext& context) {
     return Way::backward_filter(shape, context);
@@ -171,29 +235,29 @@ void bind_way(KernelTable& table) {
     return std::max(Way::kFilterBytes(shape),
                     kernels::bias_grad_workspace_bytes(shape.output_pixels(), shape.filters));
   };
-  constexpr auto kForwardDeclines = Way::template kDeclines<ConvPass::forward>;
-  constexpr auto kFilterDeclines = Way::template kDeclines<ConvPass::backward_filter>;
-  table.add<ops::Conv2d>(Way::kName,
-                         bind_pass<ops::Conv2d>(forward, kForwardDeclines, no_workspace));
-  table.add<ops::Conv2dBiasAct>(
-      Way::kName, bind_pass<ops::Conv2dBiasAct>(forward, kForwardDeclines, no_workspace));
-  table.add<ops::Conv2dBackwardData>(
-      Way::kName,
-      bind_pass<ops::Conv2dBackwardData>(
-          backward_data, Way::template kDeclines<ConvPass::backward_data>, no_workspace));
+  constexpr auto kDeclines = Way::template kDeclines<kernels::ConvPass::backward_filter>;
   table.add<ops::Conv2dBackwardFilter>(
       Way::kName,
-      bind_pass<ops::Conv2dBackwardFilter>(backward_filter, kFilterDeclines, +Way::kFilterBytes));
+      bind_pass<ops::Conv2dBackwardFilter>(backward_filter, kDeclines, +Way::kFilterBytes));
   table.add<ops::Conv2dBackwardFilterBias>(
-      Way::kName,
-      bind_pass<ops::Conv2dBackwardFilterBias>(with_bias, kFilterDeclines, with_bias_bytes));
+      Way::kName, bind_pass<ops::Conv2dBackwardFilterBias>(with_bias, kDeclines, with_bias_bytes));
+}
+
+template <class Way>
+void bind_all_passes(KernelTable& table) {
+  bind_forward<Way>(table);
+  bind_backward_data<Way>(table);
+  bind_backward_filter<Way>(table);
 }
 
 }  // namespace
 
 void bind_conv(KernelTable& table) {
-  bind_way<ImplicitGemm>(table);
-  bind_way<Direct>(table);
+  bind_all_passes<Depthwise>(table);
+  bind_forward<FirstLayer>(table);
+  bind_backward_filter<FirstLayer>(table);
+  bind_all_passes<ImplicitGemm>(table);
+  bind_all_passes<Direct>(table);
 }
 
 }  // namespace fovea::cuda

@@ -32,6 +32,13 @@ cudaError_t max_pool(const ops::MaxPool2d& op, const KernelContext& context) {
                                    context.output(1));
 }
 
+cudaError_t min_pool(const ops::MinPool2d& op, const KernelContext& context) {
+  const ValueType& x = context.input_type(0);
+  return kernels::min_pool_forward(stream_of(context), x.dtype, context.output_type(1).dtype,
+                                   pool_shape(op, x.shape), context.input(0), context.output(0),
+                                   context.output(1));
+}
+
 cudaError_t max_pool_backward(const ops::MaxPool2dBackward& op, const KernelContext& context) {
   const ValueType& dx = context.output_type(0);
   return kernels::max_pool_backward(stream_of(context), dx.dtype, context.input_type(1).dtype,
@@ -68,6 +75,7 @@ cudaError_t global_avg_pool_backward(const ops::GlobalAvgPoolBackward&,
 
 void bind_pool(KernelTable& table) {
   table.add<ops::MaxPool2d>("cuda", bind<ops::MaxPool2d>(max_pool));
+  table.add<ops::MinPool2d>("cuda", bind<ops::MinPool2d>(min_pool));
   table.add<ops::MaxPool2dBackward>("cuda", bind<ops::MaxPool2dBackward>(max_pool_backward));
   table.add<ops::AvgPool2d>("cuda", bind<ops::AvgPool2d>(avg_pool));
   table.add<ops::AvgPool2dBackward>("cuda", bind<ops::AvgPool2dBackward>(avg_pool_backward));

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cuda/bind.h"
+#include "cuda/segment_tables.h"
 #include "fovea/ops/update.h"
 #include "kernels/gradient_check.h"
 #include "kernels/optimizer.h"
@@ -30,11 +31,18 @@ cudaError_t commit_step(const ops::CommitStep&, const KernelContext& context) {
                               context.input<std::int32_t>(1));
 }
 
-cudaError_t update_average(const ops::UpdateAverage& op, const KernelContext& context) {
-  return kernels::update_average(stream_of(context), static_cast<float>(op.momentum),
-                                 static_cast<float>(1 - op.momentum),
-                                 context.input<std::int32_t>(2), context.mutable_input<float>(0),
-                                 context.input<float>(1), context.input_shape(0).numel());
+cudaError_t update_averages(const ops::UpdateAverages& op, const KernelContext& context) {
+  const auto fill = [&](kernels::PairTable& table, std::size_t average) {
+    const std::size_t input = 1 + 2 * average;
+    table.add({context.input<float>(input + 1), context.mutable_input<float>(input)},
+              context.input_shape(input).numel());
+  };
+  return for_each_table<kernels::PairTable>(
+      op.averages, fill, [&](const kernels::PairTable& table) {
+        return kernels::update_averages(stream_of(context), table, static_cast<float>(op.momentum),
+                                        static_cast<float>(1 - op.momentum),
+                                        context.input<std::int32_t>(0));
+      });
 }
 
 cudaError_t accumulate_metric(const ops::AccumulateMetric&, const KernelContext& context) {
@@ -53,18 +61,11 @@ cudaError_t accumulate_gradient(const ops::AccumulateGradient& op, const KernelC
                                       count);
 }
 
-/// Empty where all of these are f32.
-std::string declines_unless_f32(std::span<const ValueType> inputs) {
-  for (const ValueType& type : inputs) {
-    if (type.dtype != DType::f32) {
-      return "CUDA keeps weights, gradients, averages and optimizers' state in f32";
-    }
-  }
-  return {};
+std::string averages_decline(const ops::UpdateAverages&, const LowerRequest& request) {
+  return declines_unless_f32(request.inputs.subspan(1));
 }
 
-template <class AverageOp>
-std::string average_declines(const AverageOp&, const LowerRequest& request) {
+std::string sum_declines(const ops::AccumulateGradient&, const LowerRequest& request) {
   return declines_unless_f32(request.inputs.first(2));
 }
 
@@ -74,21 +75,6 @@ std::string metric_declines(const ops::AccumulateMetric&, const LowerRequest& re
 }
 
 // ---- Tables of segments ----
-
-/// Calls fill(table, segment) for every segment and launch(table) for each table that they fill:
-/// one launch as a rule, where there are not very many segments.
-template <class Table, class Fill, class LaunchTable>
-cudaError_t for_each_table(std::int64_t segments, const Fill& fill, const LaunchTable& launch) {
-  Table table;
-  for (std::int64_t segment = 0; segment < segments; ++segment) {
-    if (table.full()) {
-      if (const cudaError_t status = launch(table); status != cudaSuccess) return status;
-      table = {};
-    }
-    fill(table, static_cast<std::size_t>(segment));
-  }
-  return launch(table);
-}
 
 /// Calls launch(table) for tables of every stride-th input from `first` on: the gradients.
 template <class LaunchTable>
@@ -247,13 +233,12 @@ void bind_update(KernelTable& table) {
       bind<GradientCheck>(gradient_check, {{}, gradient_check_workspace, gradient_check_declines}));
   table.add<HoldStep>("cuda", bind<HoldStep>(hold_step));
   table.add<CommitStep>("cuda", bind<CommitStep>(commit_step));
-  table.add<UpdateAverage>(
-      "cuda", bind<UpdateAverage>(update_average, {{}, nullptr, average_declines<UpdateAverage>}));
+  table.add<UpdateAverages>("cuda",
+                            bind<UpdateAverages>(update_averages, {{}, nullptr, averages_decline}));
   table.add<AccumulateMetric>(
       "cuda", bind<AccumulateMetric>(accumulate_metric, {{}, nullptr, metric_declines}));
   table.add<AccumulateGradient>(
-      "cuda", bind<AccumulateGradient>(accumulate_gradient,
-                                       {{}, nullptr, average_declines<AccumulateGradient>}));
+      "cuda", bind<AccumulateGradient>(accumulate_gradient, {{}, nullptr, sum_declines}));
   bind_optimizer<SgdUpdate>(table);
   bind_optimizer<AdamUpdate>(table);
 }

@@ -102,7 +102,16 @@ class CudaDevice final : public Device {
     static_cast<void>(cudaFree(memory));  // waits for what still uses it
   }
 
-  MemoryUse memory_use() const override { return meter_.use(); }
+  MemoryUse memory_use() const override {
+    const DeviceGuard guard(ordinal_);
+    MemoryUse use = meter_.use();
+    std::size_t free = 0;
+    std::size_t total = 0;
+    check(cudaMemGetInfo(&free, &total), "cannot ask for the free GPU memory");
+    use.available = static_cast<std::int64_t>(free);
+    if (limit_ > 0) use.available = std::min(use.available, limit_ - use.in_use);
+    return use;
+  }
   std::shared_ptr<Stream> make_stream() override { return std::make_shared<CudaStream>(ordinal_); }
 
   void begin_kernels(int) override {

@@ -1,5 +1,10 @@
 #include "cuda/stream.h"
 
+#if __has_include(<nvtx3/nvToolsExt.h>)  // the toolkit may be installed without it
+#include <nvtx3/nvToolsExt.h>
+#define FOVEA_HAS_NVTX
+#endif
+
 #include <algorithm>
 #include <cstring>
 
@@ -147,5 +152,13 @@ std::unique_ptr<Recording> CudaStream::record(const std::function<void()>& work)
       graph, [](cudaGraph_t g) { static_cast<void>(cudaGraphDestroy(g)); });
   return std::make_unique<GraphRecording>(ordinal_, stream_, graph);
 }
+
+#ifdef FOVEA_HAS_NVTX
+void CudaStream::begin_range(const char* name) { nvtxRangePushA(name); }
+void CudaStream::end_range() noexcept { nvtxRangePop(); }
+#else
+void CudaStream::begin_range(const char*) {}
+void CudaStream::end_range() noexcept {}
+#endif
 
 }  // namespace fovea::cuda

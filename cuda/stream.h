@@ -25,6 +25,8 @@ class CudaStream final : public Stream {
   double milliseconds(const std::function<void()>& work) override;
   void synchronize() override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
+  void begin_range(const char* name) override;
+  void end_range() noexcept override;
 
  private:
   /// Pinned memory on its way to the GPU; `sent` says when it may be filled again.

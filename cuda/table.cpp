@@ -23,6 +23,10 @@ void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options
   bind_loss(table);
   bind_loss_scale(table);
   bind_update(table);
+  bind_data(table);
+#ifndef FOVEA_KERNELS_ON_HOST
+  bind_cub(table);
+#endif
 }
 
 std::string declines_by_type(const LowerRequest& request) {

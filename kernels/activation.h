@@ -9,7 +9,20 @@
 
 namespace fovea::kernels {
 
-enum class ActivationKind { identity, relu, leaky_relu, elu, sigmoid, tanh, gelu, silu };
+enum class ActivationKind {
+  identity,
+  relu,
+  leaky_relu,
+  elu,
+  sigmoid,
+  tanh,
+  gelu,
+  silu,
+  step,
+  selu,
+  softplus,
+  hard_swish
+};
 
 /// What y = f(x) is: `alpha` is the slope of leaky_relu and the scale of elu.
 struct ActivationFunction {
@@ -21,7 +34,8 @@ struct ActivationFunction {
 cudaError_t activation_forward(cudaStream_t stream, ActivationFunction function, DType dtype,
                                const void* x, void* y, std::int64_t count);
 
-/// dx[i] = dy[i] f'(i), where f' is had from saved = y or, for gelu and silu, from saved = x.
+/// dx[i] = dy[i] f'(i), where f' is had from saved = y or, for gelu, silu and hard_swish,
+/// from saved = x.
 /// dx may be dy or saved.
 cudaError_t activation_backward(cudaStream_t stream, ActivationFunction function, DType dtype,
                                 const void* dy, const void* saved, void* dx, std::int64_t count);

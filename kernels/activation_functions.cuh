@@ -26,8 +26,16 @@ __device__ __forceinline__ float normal_density(float x) {
   return expf(-0.5f * x * x) * kInverseSqrt2Pi;
 }
 
+/// log(1 + e^x), without overflow for any x; NaN stays NaN.
+__device__ __forceinline__ float softplus(float x) {
+  return (x < 0 ? 0.0f : x) + log1pf(expf(-fabsf(x)));
+}
+
+constexpr float kSeluAlpha = 1.67326324f;
+constexpr float kSeluScale = 1.05070099f;
+
 /// f, one type per kind, so that kernels choose it when they are compiled. `forward` maps x to y;
-/// `derivative` takes what the backward pass has: y, or x for gelu and silu.
+/// `derivative` takes what the backward pass has: y, or x for gelu, silu and hard_swish.
 template <ActivationKind kKind>
 struct ActivationOf {
   float alpha;
@@ -40,6 +48,14 @@ struct ActivationOf {
     if constexpr (kKind == ActivationKind::tanh) return tanhf(x);
     if constexpr (kKind == ActivationKind::gelu) return x * normal_cdf(x);
     if constexpr (kKind == ActivationKind::silu) return x * sigmoid(x);
+    if constexpr (kKind == ActivationKind::step) return x > 0 ? 1.0f : x <= 0 ? 0.0f : x;
+    if constexpr (kKind == ActivationKind::selu) {
+      return kSeluScale * (x < 0 ? kSeluAlpha * expm1f(x) : x);
+    }
+    if constexpr (kKind == ActivationKind::softplus) return softplus(x);
+    if constexpr (kKind == ActivationKind::hard_swish) {
+      return x <= -3 ? 0.0f : x >= 3 ? x : x * (x + 3.0f) * (1.0f / 6);
+    }
     return x;
   }
 
@@ -55,6 +71,14 @@ struct ActivationOf {
     if constexpr (kKind == ActivationKind::silu) {
       const float s = sigmoid(saved);
       return s * (1.0f + saved * (1.0f - s));
+    }
+    if constexpr (kKind == ActivationKind::step) return 0.0f;
+    if constexpr (kKind == ActivationKind::selu) {
+      return saved > 0 ? kSeluScale : saved + kSeluScale * kSeluAlpha;
+    }
+    if constexpr (kKind == ActivationKind::softplus) return -expm1f(-saved);
+    if constexpr (kKind == ActivationKind::hard_swish) {
+      return saved <= -3 ? 0.0f : saved >= 3 ? 1.0f : (2.0f * saved + 3.0f) * (1.0f / 6);
     }
     return 1.0f;
   }
@@ -81,6 +105,14 @@ cudaError_t with_activation(ActivationFunction function, const Body& body) {
       return body(ActivationOf<Kind::gelu>{function.alpha});
     case Kind::silu:
       return body(ActivationOf<Kind::silu>{function.alpha});
+    case Kind::step:
+      return body(ActivationOf<Kind::step>{function.alpha});
+    case Kind::selu:
+      return body(ActivationOf<Kind::selu>{function.alpha});
+    case Kind::softplus:
+      return body(ActivationOf<Kind::softplus>{function.alpha});
+    case Kind::hard_swish:
+      return body(ActivationOf<Kind::hard_swish>{function.alpha});
   }
   return cudaErrorInvalidValue;
 }

@@ -161,6 +161,14 @@ struct AnyActivation {
         return body(ActivationOf<Kind::gelu>{function.alpha});
       case Kind::silu:
         return body(ActivationOf<Kind::silu>{function.alpha});
+      case Kind::step:
+        return body(ActivationOf<Kind::step>{function.alpha});
+      case Kind::selu:
+        return body(ActivationOf<Kind::selu>{function.alpha});
+      case Kind::softplus:
+        return body(ActivationOf<Kind::softplus>{function.alpha});
+      case Kind::hard_swish:
+        return body(ActivationOf<Kind::hard_swish>{function.alpha});
       default:
         return body(ActivationOf<Kind::identity>{function.alpha});
     }

@@ -4,8 +4,9 @@
 // with zeros where the window hangs over the edge; k and c are of the same group. Tensors are f32,
 // f16 or bf16, all of one type, aligned to 16 bytes; sums are f32.
 //
-// Two ways. `direct` takes everything. `implicit_gemm` is a matrix product whose operands are
-// gathered from the pictures as it goes, on tensor cores for 16-bit types.
+// Four ways. `direct` takes everything. `implicit_gemm` is a matrix product whose operands are
+// gathered from the pictures as it goes, on tensor cores for 16-bit types. `depthwise` is for one
+// filter per channel, `first_layer` for up to four channels, without backward data.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -40,6 +41,8 @@ enum class ConvPass { forward, backward_data, backward_filter };
 /// Why the kernels below cannot take these sizes, or null where they can.
 const char* conv_direct_declines(const ConvShape& shape);
 const char* conv_implicit_gemm_declines(const ConvShape& shape, ConvPass pass);
+const char* conv_depthwise_declines(const ConvShape& shape);
+const char* conv_first_layer_declines(const ConvShape& shape);
 
 /// y = f(conv(x, w) + bias + residual). y may be the residual.
 cudaError_t conv_forward_direct(cudaStream_t stream, const ConvShape& shape, DType dtype,
@@ -62,5 +65,24 @@ cudaError_t conv_backward_filter_implicit_gemm(cudaStream_t stream, const ConvSh
                                                DType dtype, bool allow_tf32, const void* x,
                                                const void* dy, void* dw, void* workspace);
 std::int64_t conv_backward_filter_implicit_gemm_workspace_bytes(const ConvShape& shape);
+
+/// As `direct`.
+cudaError_t conv_forward_depthwise(cudaStream_t stream, const ConvShape& shape, DType dtype,
+                                   const void* x, const void* w, const Epilogue& epilogue, void* y);
+cudaError_t conv_backward_data_depthwise(cudaStream_t stream, const ConvShape& shape, DType dtype,
+                                         const void* dy, const void* w, void* dx);
+cudaError_t conv_backward_filter_depthwise(cudaStream_t stream, const ConvShape& shape, DType dtype,
+                                           const void* x, const void* dy, void* dw,
+                                           void* workspace);
+std::int64_t conv_backward_filter_depthwise_workspace_bytes(const ConvShape& shape);
+
+/// As `direct`.
+cudaError_t conv_forward_first_layer(cudaStream_t stream, const ConvShape& shape, DType dtype,
+                                     const void* x, const void* w, const Epilogue& epilogue,
+                                     void* y);
+cudaError_t conv_backward_filter_first_layer(cudaStream_t stream, const ConvShape& shape,
+                                             DType dtype, const void* x, const void* dy, void* dw,
+                                             void* workspace);
+std::int64_t conv_backward_filter_first_layer_workspace_bytes(const ConvShape& shape);
 
 }  // namespace fovea::kernels

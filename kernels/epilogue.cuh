@@ -27,6 +27,20 @@ struct EpilogueOf {
     if (residual != nullptr) sum += to_float(residual[offset]);
     return activate(sum);
   }
+
+  /// Writes kCount neighbours, all of them aligned as vectors of so many are.
+  template <int kCount>
+  __device__ __forceinline__ void store(const float* sums, std::int64_t column, std::int64_t offset,
+                                        T* y) const {
+    Vector<T, kCount> added{}, more{}, out;
+    if (bias != nullptr) added = load_vector<kCount>(bias + column);
+    if (residual != nullptr) more = load_vector<kCount>(residual + offset);
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      out.at[i] = from_float<T>(activate(sums[i] + to_float(added.at[i]) + to_float(more.at[i])));
+    }
+    store_vector<kCount>(y + offset, out);
+  }
 };
 
 /// Whether kernels apply f themselves.

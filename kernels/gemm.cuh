@@ -44,7 +44,7 @@ struct GemmOutput {
       const std::int64_t part = std::int64_t{blockIdx.z} * rows;
       store_each(parts + (part + row) * columns + column, column, sums);
     } else if (vectors) {
-      store_vectors(place.index(row) * columns + column, column, sums);
+      epilogue.template store<kCount>(sums, column, place.index(row) * columns + column, c);
     } else {
       const std::int64_t at = place.index(row) * columns + column;
 #pragma unroll
@@ -60,19 +60,6 @@ struct GemmOutput {
     for (int i = 0; i < kCount; ++i) {
       if (column + i < columns) to[i] = sums[i];
     }
-  }
-
-  __device__ __forceinline__ void store_vectors(std::int64_t at, int column,
-                                                const float* sums) const {
-    Vector<T, kCount> bias{}, residual{}, out;
-    if (epilogue.bias != nullptr) bias = load_vector<kCount>(epilogue.bias + column);
-    if (epilogue.residual != nullptr) residual = load_vector<kCount>(epilogue.residual + at);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      const float x = sums[i] + to_float(bias.at[i]) + to_float(residual.at[i]);
-      out.at[i] = from_float<T>(epilogue.activate(x));
-    }
-    store_vector<kCount>(c + at, out);
   }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/gemm_products.cuh"
+#include "kernels/launch.h"
 
 namespace fovea::kernels {
 
@@ -10,14 +11,6 @@ inline int copy_bytes(std::int64_t elements, DType dtype) {
   const std::int64_t bytes = elements * static_cast<std::int64_t>(dtype_size(dtype));
   return bytes % 16 == 0 ? 16 : bytes % 4 == 0 ? 4 : 2;
 }
-
-/// Blocks enough for the largest GPUs to have one per processor. Tests lower it, so that small
-/// problems get the large tiles too.
-#ifndef FOVEA_KERNELS_ON_HOST
-inline constexpr std::int64_t many_blocks = 128;
-#else
-inline std::int64_t many_blocks = 128;
-#endif
 
 /// Whether C has at least many_blocks tiles of this size.
 inline bool has_many_tiles(std::int64_t rows, std::int64_t columns, std::int64_t tile_rows,

@@ -26,6 +26,14 @@ constexpr unsigned blocks_for(std::int64_t items, std::int64_t per_block) {
   return static_cast<unsigned>((items + per_block - 1) / per_block);
 }
 
+/// Blocks enough for the largest GPUs to have one per processor. Tests lower it, so that small
+/// problems are shared out as large ones are.
+#ifndef FOVEA_KERNELS_ON_HOST
+inline constexpr std::int64_t many_blocks = 128;
+#else
+inline std::int64_t many_blocks = 128;
+#endif
+
 /// Whether an argument becomes a parameter without losing anything.
 template <class Argument, class Parameter>
 concept LosslessArgument =

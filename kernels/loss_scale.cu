@@ -1,14 +1,16 @@
-// unscale: elementwise, 2 count sizeof(T) bytes. adjust_loss_scale: one thread, three numbers.
+// unscale: one launch for many gradients (segment_map.cuh), 8 bytes moved per element.
+// adjust_loss_scale: one thread, three numbers.
 #include "kernels/loss_scale.h"
 
-#include "kernels/elementwise.cuh"
+#include "kernels/segment_map.cuh"
 
 namespace fovea::kernels {
 namespace {
 
 struct Unscaled {
+  static constexpr bool kReadsY = false;
   const float* scale;
-  __device__ float operator()(float x) const { return x * (1.0f / *scale); }
+  __device__ float operator()(float x, float) const { return x * (1.0f / *scale); }
 };
 
 }  // namespace
@@ -25,13 +27,8 @@ __global__ void adjust_loss_scale_kernel(float* scale, std::int64_t* good_steps,
   }
 }
 
-cudaError_t unscale(cudaStream_t stream, DType dtype, const void* x, const float* scale, void* y,
-                    std::int64_t count) {
-  return with_floating_type(dtype, [&](auto type) {
-    using T = typename decltype(type)::Type;
-    return elementwise(stream, count, static_cast<T*>(y), Unscaled{scale},
-                       static_cast<const T*>(x));
-  });
+cudaError_t unscale(cudaStream_t stream, const PairTable& table, const float* scale) {
+  return map_segments(stream, table, Unscaled{scale});
 }
 
 cudaError_t adjust_loss_scale(cudaStream_t stream, float* scale, std::int64_t* good_steps,

@@ -5,13 +5,12 @@
 
 #include <cstdint>
 
-#include "fovea/dtype.h"
+#include "kernels/segments.h"
 
 namespace fovea::kernels {
 
-/// y[i] = x[i] / scale[0] for i < count; aligned to 16 bytes. y may be x.
-cudaError_t unscale(cudaStream_t stream, DType dtype, const void* x, const float* scale, void* y,
-                    std::int64_t count);
+/// y[i] = x[i] / scale[0] of each pair; y may be x.
+cudaError_t unscale(cudaStream_t stream, const PairTable& table, const float* scale);
 
 /// Halves scale[0] where finite[0] is 0; doubles it, to at most `largest`, after `interval` steps
 /// without that.

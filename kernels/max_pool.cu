@@ -1,7 +1,8 @@
-// Max pooling with the place of each maximum; see pool_window.cuh for the mapping.
+// Max and min pooling with the place of each extreme; see pool_window.cuh for the mapping.
 //
-// Forward: y = max over the window, argmax its index. Bytes moved: x once (overlapping windows read
-// it again, from caches), y and argmax once.
+// Forward: y = max, or min, over the window, argmax its index. Bytes moved: x once (overlapping
+// windows read it again, from caches), y and argmax once.
+//
 // Backward: dx = sum of dy over the windows whose argmax is this cell. Bytes moved: dy and argmax
 // once (all cells of a window read them, from caches), dx once.
 #include "kernels/pool_window.cuh"
@@ -16,11 +17,21 @@ cudaError_t with_index_type(DType dtype, const Body& body) {
   return cudaErrorInvalidValue;
 }
 
+/// What a window's best cell is. A NaN is better than any number.
+struct Largest {
+  static constexpr float kStart = -std::numeric_limits<float>::infinity();
+  __device__ static bool is_better(float value, float best) { return !(value <= best); }
+};
+struct Smallest {
+  static constexpr float kStart = std::numeric_limits<float>::infinity();
+  __device__ static bool is_better(float value, float best) { return !(value >= best); }
+};
+
 }  // namespace
 
-template <int kCount, int kSide, class T, class Index>
-__global__ void max_pool_forward_kernel(const T* x, T* y, Index* argmax, PoolWindow window,
-                                        PoolPlaces places, unsigned threads) {
+template <class Best, int kCount, int kSide, class T, class Index>
+__global__ void extreme_pool_forward_kernel(const T* x, T* y, Index* argmax, PoolWindow window,
+                                            PoolPlaces places, unsigned threads) {
   const unsigned thread = blockIdx.x * blockDim.x + threadIdx.x;
   if (thread >= threads) return;
   const PoolPlace place = places.at<kCount>(thread);
@@ -32,20 +43,21 @@ __global__ void max_pool_forward_kernel(const T* x, T* y, Index* argmax, PoolWin
   int best_index[kCount];
 #pragma unroll
   for (int i = 0; i < kCount; ++i) {
-    best[i] = -std::numeric_limits<float>::infinity();
+    best[i] = Best::kStart;
     best_index[i] = rows.first * window.kernel_w + columns.first;
   }
   const T* image = x + window.input_at(place.image) + place.channel;
-  for_each_cell<kSide, kCount>(
-      image, window, top, left, rows, columns, [&](const Vector<T, kCount>& cell, int r, int s) {
+  for_each_cell<kSide, kCount>(image, window, top, left, rows, columns,
+                               [&](const Vector<T, kCount>& cell, int r, int s) {
 #pragma unroll
-        for (int i = 0; i < kCount; ++i) {
-          const float value = to_float(cell.at[i]);
-          const bool larger = !(value <= best[i]) && best[i] == best[i];  // the first NaN stays
-          best[i] = larger ? value : best[i];
-          best_index[i] = larger ? r * window.kernel_w + s : best_index[i];
-        }
-      });
+                                 for (int i = 0; i < kCount; ++i) {
+                                   const float value = to_float(cell.at[i]);
+                                   const bool is_nan = best[i] != best[i];  // the first one stays
+                                   const bool better = !is_nan && Best::is_better(value, best[i]);
+                                   best[i] = better ? value : best[i];
+                                   best_index[i] = better ? r * window.kernel_w + s : best_index[i];
+                                 }
+                               });
   Vector<T, kCount> out;
   Vector<Index, kCount> out_index;
 #pragma unroll
@@ -88,8 +100,11 @@ __global__ void max_pool_backward_kernel(const T* dy, const Index* argmax, T* dx
   store_vector<kCount>(dx + std::int64_t{thread} * kCount, out);
 }
 
-cudaError_t max_pool_forward(cudaStream_t stream, DType dtype, DType index_dtype,
-                             const PoolShape& shape, const void* x, void* y, void* argmax) {
+namespace {
+
+template <class Best>
+cudaError_t extreme_pool_forward(cudaStream_t stream, DType dtype, DType index_dtype,
+                                 const PoolShape& shape, const void* x, void* y, void* argmax) {
   return with_floating_type(dtype, [&](auto type) {
     using T = typename decltype(type)::Type;
     return with_index_type(index_dtype, [&](auto index_type) {
@@ -103,15 +118,27 @@ cudaError_t max_pool_forward(cudaStream_t stream, DType dtype, DType index_dtype
             shape, shape.output_h, shape.output_w, shape.channels / kCount,
             [&](std::int64_t first, const PoolPlaces& places, unsigned threads) {
               return launch(
-                  "max_pool_forward_kernel", stream,
+                  "extreme_pool_forward_kernel", stream,
                   {blocks_for(threads, kPoolThreads), kPoolThreads},
-                  max_pool_forward_kernel<kCount, kSide, T, Index>,
+                  extreme_pool_forward_kernel<Best, kCount, kSide, T, Index>,
                   static_cast<const T*>(x) + first * x_size, static_cast<T*>(y) + first * y_size,
                   static_cast<Index*>(argmax) + first * y_size, PoolWindow(shape), places, threads);
             });
       });
     });
   });
+}
+
+}  // namespace
+
+cudaError_t max_pool_forward(cudaStream_t stream, DType dtype, DType index_dtype,
+                             const PoolShape& shape, const void* x, void* y, void* argmax) {
+  return extreme_pool_forward<Largest>(stream, dtype, index_dtype, shape, x, y, argmax);
+}
+
+cudaError_t min_pool_forward(cudaStream_t stream, DType dtype, DType index_dtype,
+                             const PoolShape& shape, const void* x, void* y, void* argmin) {
+  return extreme_pool_forward<Smallest>(stream, dtype, index_dtype, shape, x, y, argmin);
 }
 
 cudaError_t max_pool_backward(cudaStream_t stream, DType dtype, DType index_dtype,

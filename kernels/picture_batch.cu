@@ -1,78 +1,146 @@
-// A batch of pictures: x[i] = rescale(shift(flip(pictures[order(first + i)]))), y[i] = its label.
+// A batch of pictures: x[i] = rescale(steps(pictures[order(first + i)])), y[i] = its label.
 //
-// Mapping: blockIdx.x is the picture of the batch, blockIdx.y a part of it. Two threads make the
-// random choices: one where the picture stands in the set, one how it is moved. Then each thread
-// writes vectors of 16 bytes; their bytes come from a row of the source one by one, since a shift
-// by a pixel or a mirrored row is aligned to nothing. A warp reads one range of memory, through
-// the caches.
-// Bytes moved: count times the bytes of a picture, read as u8 and written as Y.
+// Mapping: a block makes one picture. One thread finds out which, others draw what each step does
+// to it. Step by step the block writes the changed picture to shared memory, from the data set,
+// then to and fro between two buffers, a thread per byte; at last it writes x in vectors of 16
+// bytes. Without steps the bytes go straight from the data set to x. Bytes moved: count times the
+// bytes of a picture, read as u8 and written as Y. Preconditions: see picture_batch.h; the result
+// is refused otherwise.
 #include "kernels/picture_batch.h"
 
-#include <algorithm>
 #include <type_traits>
 
-#include "fovea/detail/batch_choices.h"
 #include "kernels/divide.cuh"
 #include "kernels/launch.h"
 #include "kernels/numbers.cuh"
+#include "kernels/reduce.cuh"
 #include "kernels/shared_memory.cuh"
 
 namespace fovea::kernels {
 namespace {
 
-constexpr unsigned kThreads = 128;
-constexpr unsigned kVectorsPerBlock = 4 * kThreads;
-constexpr unsigned kOtherWarp = 32;
+using fovea::detail::PictureChange;
 
-/// Pixel (y, x) of the result is pixel (y + dy, x_step x + x_base) of the source.
-struct PictureMove {
-  int dy, x_step, x_base;
-};
+constexpr unsigned kThreads = 256;
+constexpr int kOtherWarp = 32;
 
 /// What single threads find out for their block.
 struct PictureShared {
   std::int64_t sample;
-  PictureMove move;
+  PictureChange changes[PictureSteps::kMost];
+  int channel_mean[PictureRescale::kMaxChannels];
   PictureRescale rescale;  ///< a kernel's parameters are slow to look up by a varying channel
 };
 
-}  // namespace
+/// How large a picture is, and where a byte lies in it.
+struct PictureGrid {
+  int height, width, channels;
+  FastDivisor by_width, by_channels;
 
-__device__ PictureMove draw_move(const PictureAugmentation& augmentation, std::uint64_t seed,
-                                 std::int64_t epoch, std::uint64_t position, int width) {
-  bool flipped = false;
-  if (augmentation.flip_step >= 0) {
-    const auto step = static_cast<std::uint64_t>(augmentation.flip_step);
-    fovea::detail::PictureStream random(fovea::detail::augment_key(seed, epoch, step), position);
-    flipped = fovea::detail::draw_flip(random, augmentation.flip_probability);
+  explicit PictureGrid(const PictureSet& set)
+      : height(static_cast<int>(set.height)),
+        width(static_cast<int>(set.width)),
+        channels(static_cast<int>(set.channels)),
+        by_width(set.width),
+        by_channels(set.channels) {}
+
+  __device__ __forceinline__ int bytes() const { return height * width * channels; }
+  __device__ __forceinline__ int at(int y, int x, int channel) const {
+    return (y * width + x) * channels + channel;
   }
-  fovea::detail::PictureShift shift;
-  if (augmentation.shift_step >= 0) {
-    const auto step = static_cast<std::uint64_t>(augmentation.shift_step);
-    fovea::detail::PictureStream random(fovea::detail::augment_key(seed, epoch, step), position);
-    shift = fovea::detail::draw_shift(random, augmentation.shift_pixels);
-  }
-  const int dy = static_cast<int>(shift.dy), dx = static_cast<int>(shift.dx);
-  if (!flipped) return {dy, 1, dx};
-  // What is shifted after the flip moves the other way in the source.
-  const bool flip_first = augmentation.flip_step < augmentation.shift_step;
-  return {dy, -1, width - 1 + (flip_first ? -dx : dx)};
+};
+
+struct PictureByte {
+  int y, x, channel;
+};
+
+__device__ __forceinline__ PictureByte locate(const PictureGrid& grid, int index) {
+  auto rest = static_cast<unsigned>(index);
+  PictureByte byte;
+  byte.channel = static_cast<int>(grid.by_channels.divide(rest));
+  byte.x = static_cast<int>(grid.by_width.divide(rest));
+  byte.y = static_cast<int>(rest);
+  return byte;
 }
 
-/// A pixel's byte of one channel; zero outside of the picture, unless mirrored back into it.
-__device__ __forceinline__ std::uint8_t moved_byte(const std::uint8_t* picture,
-                                                   const PictureSet& set, const PictureMove& move,
-                                                   bool reflect, int y, int x, int channel) {
-  const int height = static_cast<int>(set.height), width = static_cast<int>(set.width);
-  y += move.dy;
-  x = move.x_step * x + move.x_base;
-  if (reflect) {
-    y = fovea::detail::reflect(y, height);
-    x = fovea::detail::reflect(x, width);
-  } else if (y < 0 || y >= height || x < 0 || x >= width) {
-    return 0;
+}  // namespace
+
+/// A byte of the picture as the change makes it from `source`.
+__device__ __forceinline__ std::uint8_t changed_byte(const PictureChange& change,
+                                                     const std::uint8_t* source,
+                                                     const PictureGrid& grid, const PictureByte& to,
+                                                     const int* channel_mean) {
+  using Kind = PictureStep::Kind;
+  const int here = grid.at(to.y, to.x, to.channel);
+  switch (change.kind) {
+    case Kind::flip:
+      return source[grid.at(to.y, grid.width - 1 - to.x, to.channel)];
+    case Kind::flip_vertical:
+      return source[grid.at(grid.height - 1 - to.y, to.x, to.channel)];
+    case Kind::shift: {
+      int y = to.y + change.y, x = to.x + change.x;
+      if (change.fill != 0) {
+        y = fovea::detail::reflect(y, grid.height);
+        x = fovea::detail::reflect(x, grid.width);
+      } else if (y < 0 || y >= grid.height || x < 0 || x >= grid.width) {
+        return 0;
+      }
+      return source[grid.at(y, x, to.channel)];
+    }
+    case Kind::cutout: {
+      const int y = to.y - change.y, x = to.x - change.x;
+      const bool inside = y >= 0 && y < change.size && x >= 0 && x < change.size;
+      return inside ? static_cast<std::uint8_t>(change.fill) : source[here];
+    }
+    case Kind::brightness:
+      return fovea::detail::clamp_to_byte(source[here] + change.factor);
+    case Kind::contrast:
+      return fovea::detail::stretched(channel_mean[to.channel], source[here], change.factor);
+    case Kind::saturation:
+    case Kind::grayscale:
+      return fovea::detail::stretched(fovea::detail::grey(source + here - to.channel), source[here],
+                                      change.factor);
   }
-  return picture[(y * width + x) * static_cast<int>(set.channels) + channel];
+  return 0;
+}
+
+/// The mean of each channel's bytes. All threads of the block take part.
+__device__ __forceinline__ void find_channel_means(const std::uint8_t* source,
+                                                   const PictureGrid& grid, int* channel_mean) {
+  const int pixels = grid.height * grid.width;
+  for (int channel = 0; channel < grid.channels; ++channel) {
+    int sum = 0;
+    for (int p = static_cast<int>(threadIdx.x); p < pixels; p += kThreads) {
+      sum += source[p * grid.channels + channel];
+    }
+    sum = block_reduce(sum, Sum{});
+    if (threadIdx.x == 0) channel_mean[channel] = fovea::detail::rounded_mean(sum, pixels);
+  }
+  __syncthreads();
+}
+
+/// Does the steps one after the other and returns where the result lies. `buffers` holds two
+/// pictures.
+__device__ __forceinline__ const std::uint8_t* augment(const std::uint8_t* picture, int steps,
+                                                       const PictureGrid& grid,
+                                                       PictureShared& shared,
+                                                       std::uint8_t* buffers) {
+  int next = 0;
+  for (int s = 0; s < steps; ++s) {
+    const PictureChange change = shared.changes[s];
+    if (!change.applies) continue;
+    if (change.kind == PictureStep::Kind::contrast) {
+      find_channel_means(picture, grid, shared.channel_mean);
+    }
+    std::uint8_t* changed = buffers + next * grid.bytes();
+    for (int i = static_cast<int>(threadIdx.x); i < grid.bytes(); i += kThreads) {
+      changed[i] = changed_byte(change, picture, grid, locate(grid, i), shared.channel_mean);
+    }
+    __syncthreads();
+    picture = changed;
+    next = 1 - next;
+  }
+  return picture;
 }
 
 template <class Y>
@@ -81,83 +149,84 @@ __device__ __forceinline__ Y rescaled(std::uint8_t byte, const PictureRescale::C
 }
 
 template <int kCount, class Y>
-__global__ void picture_batch_kernel(PictureSet set, BatchPlace place, bool shuffle,
-                                     PictureAugmentation augmentation, PictureRescale rescale,
-                                     FastDivisor by_channels, FastDivisor by_width,
-                                     unsigned vectors, Y* x_out, std::int32_t* y_out) {
+__global__ void picture_batch_kernel(PictureSet set, BatchPlace place, PictureSteps steps,
+                                     PictureRescale rescale, PictureGrid grid, Y* x_out,
+                                     std::int32_t* y_out) {
   auto& shared = shared_memory<PictureShared>();
-  const std::int64_t position = (*place.first + blockIdx.x) % set.samples;
+  const std::int64_t batch = *place.counter - *place.start;
+  const std::int64_t position = (batch * place.batch_size + blockIdx.x) % set.samples;
   const auto seed = static_cast<std::uint64_t>(*place.seed);
+  const int step = static_cast<int>(threadIdx.x) - kOtherWarp;
   if (threadIdx.x == 0) {
     const std::uint64_t key = fovea::detail::order_key(seed, *place.epoch);
-    shared.sample = shuffle ? fovea::detail::sample_at(position, set.samples, key) : position;
-    if (y_out != nullptr && blockIdx.y == 0) y_out[blockIdx.x] = set.labels[shared.sample];
-  } else if (threadIdx.x == kOtherWarp) {
+    shared.sample = place.shuffle ? fovea::detail::sample_at(position, set.samples, key) : position;
     shared.rescale = rescale;
-    shared.move = draw_move(augmentation, seed, *place.epoch, static_cast<std::uint64_t>(position),
-                            static_cast<int>(set.width));
+    if (y_out != nullptr) y_out[blockIdx.x] = set.labels[shared.sample];
+  } else if (step >= 0 && step < steps.count) {
+    const auto number = static_cast<std::uint64_t>(step);
+    fovea::detail::PictureStream random(fovea::detail::augment_key(seed, *place.epoch, number),
+                                        static_cast<std::uint64_t>(position));
+    shared.changes[step] =
+        fovea::detail::draw_change(steps.at[step], random, set.height, set.width);
   }
   __syncthreads();
-  const PictureMove move = shared.move;
-  const int width = static_cast<int>(set.width), channels = static_cast<int>(set.channels);
-  const std::uint8_t* picture =
-      set.pictures + shared.sample * set.height * set.width * set.channels;
-  x_out += std::int64_t{blockIdx.x} * vectors * kCount;
-  const unsigned last = std::min((blockIdx.y + 1) * kVectorsPerBlock, vectors);
-  for (unsigned v = blockIdx.y * kVectorsPerBlock + threadIdx.x; v < last; v += kThreads) {
-    unsigned row = v * kCount;
-    int channel = static_cast<int>(by_channels.divide(row));
-    int x = static_cast<int>(by_width.divide(row));
-    int y = static_cast<int>(row);
+  const int bytes = grid.bytes();
+  const std::uint8_t* picture = set.pictures + shared.sample * bytes;
+  if (steps.count > 0) {
+    auto* buffers = dynamic_shared_memory<std::uint8_t>();
+    picture = augment(picture, steps.count, grid, shared, buffers);
+  }
+  x_out += std::int64_t{blockIdx.x} * bytes;
+  for (int i = static_cast<int>(threadIdx.x) * kCount; i < bytes; i += kThreads * kCount) {
     Vector<Y, kCount> out;
+    [[maybe_unused]] int channel = locate(grid, i).channel;
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      const std::uint8_t byte = moved_byte(picture, set, move, augmentation.reflect, y, x, channel);
+    for (int v = 0; v < kCount; ++v) {
       if constexpr (std::is_same_v<Y, std::uint8_t>) {
-        out.at[i] = byte;
+        out.at[v] = picture[i + v];
       } else {
-        out.at[i] = rescaled<Y>(byte, shared.rescale.at[channel]);
+        out.at[v] = rescaled<Y>(picture[i + v], shared.rescale.at[channel]);
+        if (++channel == grid.channels) channel = 0;
       }
-      if (++channel < channels) continue;
-      channel = 0;
-      if (++x < width) continue;
-      x = 0;
-      ++y;
     }
-    store_vector<kCount>(x_out + v * kCount, out);
+    store_vector<kCount>(x_out + i, out);
   }
 }
 
 namespace {
 
 template <int kCount, class Y>
-cudaError_t start(cudaStream_t stream, const PictureSet& set, const BatchPlace& place, bool shuffle,
-                  const PictureAugmentation& augmentation, const PictureRescale& rescale,
-                  std::int64_t count, void* x, std::int32_t* y) {
-  const auto vectors = static_cast<unsigned>(set.height * set.width * set.channels / kCount);
-  const dim3 blocks{blocks_for(count, 1), blocks_for(vectors, kVectorsPerBlock)};
-  return launch("picture_batch_kernel", stream, {blocks, kThreads}, picture_batch_kernel<kCount, Y>,
-                set, place, shuffle, augmentation, rescale, FastDivisor(set.channels),
-                FastDivisor(set.width), vectors, static_cast<Y*>(x), y);
+cudaError_t start(cudaStream_t stream, const PictureSet& set, const BatchPlace& place,
+                  const PictureSteps& steps, const PictureRescale& rescale, std::int64_t count,
+                  void* x, std::int32_t* y) {
+  const std::int64_t buffers = steps.count > 0 ? 2 * set.picture_bytes() : 0;
+  const LaunchShape shape{blocks_for(count, 1), kThreads, static_cast<unsigned>(buffers)};
+  return launch("picture_batch_kernel", stream, shape, picture_batch_kernel<kCount, Y>, set, place,
+                steps, rescale, PictureGrid(set), static_cast<Y*>(x), y);
+}
+
+/// What the kernel has no room for.
+bool refused(const PictureSet& set, const PictureSteps& steps, DType dtype) {
+  constexpr std::int64_t kLimit = std::int64_t{1} << 24;
+  const std::int64_t bytes = set.picture_bytes();
+  if (set.samples < 1 || bytes < 1 || bytes >= kLimit) return true;
+  if (dtype != DType::u8 && set.channels > PictureRescale::kMaxChannels) return true;
+  if (steps.count == 0) return false;
+  return steps.count > PictureSteps::kMost || bytes > kMostAugmentedBytes ||
+         set.channels > PictureRescale::kMaxChannels;
 }
 
 }  // namespace
 
 cudaError_t picture_batch(cudaStream_t stream, const PictureSet& set, const BatchPlace& place,
-                          bool shuffle, const PictureAugmentation& augmentation,
-                          const PictureRescale& rescale, DType dtype, std::int64_t count, void* x,
-                          std::int32_t* y) {
-  constexpr std::int64_t kLimit = std::int64_t{1} << 24;
-  const std::int64_t bytes = set.height * set.width * set.channels;
-  const bool too_many_channels = dtype != DType::u8 && set.channels > PictureRescale::kMaxChannels;
-  if (set.samples < 1 || bytes < 1 || bytes >= kLimit || too_many_channels ||
-      augmentation.shift_pixels >= kLimit) {
-    return cudaErrorInvalidValue;
-  }
+                          const PictureSteps& steps, const PictureRescale& rescale, DType dtype,
+                          std::int64_t count, void* x, std::int32_t* y) {
+  if (refused(set, steps, dtype)) return cudaErrorInvalidValue;
   const auto run = [&](auto type) {
     using Y = typename decltype(type)::Type;
-    const auto chosen = bytes % kVectorSize<Y> == 0 ? start<kVectorSize<Y>, Y> : start<1, Y>;
-    return chosen(stream, set, place, shuffle, augmentation, rescale, count, x, y);
+    const bool whole = set.picture_bytes() % kVectorSize<Y> == 0;
+    const auto chosen = whole ? start<kVectorSize<Y>, Y> : start<1, Y>;
+    return chosen(stream, set, place, steps, rescale, count, x, y);
   };
   if (dtype == DType::u8) return run(TypeName<std::uint8_t>{});
   return with_floating_type(dtype, run);

@@ -25,7 +25,11 @@ struct PoolShape {
 cudaError_t max_pool_forward(cudaStream_t stream, DType dtype, DType index_dtype,
                              const PoolShape& shape, const void* x, void* y, void* argmax);
 
-/// dx = the sum of dy over the windows whose argmax is this cell.
+/// The same with the first smallest cell (a NaN counts as smaller than any number).
+cudaError_t min_pool_forward(cudaStream_t stream, DType dtype, DType index_dtype,
+                             const PoolShape& shape, const void* x, void* y, void* argmin);
+
+/// dx = the sum of dy over the windows whose argmax, or argmin, is this cell.
 cudaError_t max_pool_backward(cudaStream_t stream, DType dtype, DType index_dtype,
                               const PoolShape& shape, const void* dy, const void* argmax, void* dx);
 

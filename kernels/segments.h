@@ -34,4 +34,11 @@ struct SegmentTable {
   }
 };
 
+/// What is read and what is written, in f32, aligned to 16 bytes.
+struct TensorPair {
+  const float* x;
+  float* y;
+};
+using PairTable = SegmentTable<TensorPair, 1024>;
+
 }  // namespace fovea::kernels

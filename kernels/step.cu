@@ -8,6 +8,7 @@
 #include "kernels/launch.h"
 #include "kernels/numbers.cuh"
 #include "kernels/reduce.cuh"
+#include "kernels/segment_map.cuh"
 
 namespace fovea::kernels {
 namespace {
@@ -15,9 +16,10 @@ namespace {
 constexpr int kMetricThreads = 256;
 
 struct MoveAverage {
+  static constexpr bool kReadsY = true;
   const std::int32_t* finite;
   float kept, moved;
-  __device__ float operator()(float average, float value) const {
+  __device__ float operator()(float value, float average) const {
     return *finite != 0 ? kept * average + moved * value : average;
   }
 };
@@ -85,10 +87,9 @@ cudaError_t commit_step(cudaStream_t stream, std::int64_t* applied, const std::i
   return launch("commit_step_kernel", stream, {1, 1}, commit_step_kernel, applied, finite);
 }
 
-cudaError_t update_average(cudaStream_t stream, float kept, float moved, const std::int32_t* finite,
-                           float* average, const float* value, std::int64_t count) {
-  return elementwise(stream, count, average, MoveAverage{finite, kept, moved},
-                     static_cast<const float*>(average), value);
+cudaError_t update_averages(cudaStream_t stream, const PairTable& table, float kept, float moved,
+                            const std::int32_t* finite) {
+  return map_segments(stream, table, MoveAverage{finite, kept, moved});
 }
 
 cudaError_t accumulate_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "fovea/dtype.h"
+#include "kernels/segments.h"
 
 namespace fovea::kernels {
 
@@ -23,9 +24,9 @@ cudaError_t hold_step(cudaStream_t stream, std::int64_t* held_at, const std::int
 /// applied += finite.
 cudaError_t commit_step(cudaStream_t stream, std::int64_t* applied, const std::int32_t* finite);
 
-/// average[i] = kept average[i] + moved value[i].
-cudaError_t update_average(cudaStream_t stream, float kept, float moved, const std::int32_t* finite,
-                           float* average, const float* value, std::int64_t count);
+/// average[i] = kept average[i] + moved value[i] of each pair: x the values, y the average.
+cudaError_t update_averages(cudaStream_t stream, const PairTable& table, float kept, float moved,
+                            const std::int32_t* finite);
 
 /// sum[i] += value[i].
 cudaError_t accumulate_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,

@@ -284,6 +284,7 @@ void write_report(const Options& o, const fovea::Model& model, const fovea::Trai
   json.set("test_loss", result.test.at("loss"));
   json.set("test_accuracy", result.test.at("accuracy"));
   json.set("images_per_second", result.history.samples_per_second);
+  json.set("data_on_device", result.history.streamed_because.empty());
   json.set("training_seconds", result.seconds);
   json.set("peak_rss_bytes", peak_rss_bytes());
   json.set("versions", describe_versions());

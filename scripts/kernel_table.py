@@ -42,6 +42,15 @@ def find_nvcc():
     return nvcc
 
 
+def plain_name(mangled):
+    """In mangled names each part follows its length: the kernel's ends with _kernel."""
+    for length in re.finditer(r"(?<!\d)\d+", mangled):
+        part = mangled[length.end():length.end() + int(length[0])]
+        if part.endswith("_kernel"):
+            return part
+    return mangled
+
+
 def compile_one(nvcc, path, architecture):
     """[(kernel, registers, bytes in local memory)] of one file's instantiations."""
     code = f"arch=compute_{architecture},code=sm_{architecture}"
@@ -56,8 +65,7 @@ def compile_one(nvcc, path, architecture):
         if found := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+)", line):
             local = sum(int(count) for count in found.groups())
         if (found := re.search(r"Used (\d+) registers", line)) and kernel:
-            name = re.search(r"\d+([a-z]\w*?_kernel)(?=I|E|P|x|\b)", kernel)
-            rows.append((name[1] if name else kernel, int(found[1]), local))
+            rows.append((plain_name(kernel), int(found[1]), local))
     return rows
 
 

@@ -76,7 +76,7 @@ ConvProblem make_conv_problem(const ConvShape& shape, Pass pass, const NumberFor
   const ops::Conv2d forward(attributes);
   const ValueType y = forward.infer(std::vector<ValueType>{x, w}).front();
 
-  ConvProblem problem{shape, pass, format, {y.shape.h(), y.shape.w()}, {}, {}, {}};
+  ConvProblem problem{shape, pass, format, {y.shape.h(), y.shape.w()}, {}, {}, {}, {}};
   switch (pass) {
     case Pass::forward:
       problem.op = std::make_shared<const ops::Conv2d>(forward);
@@ -95,8 +95,7 @@ ConvProblem make_conv_problem(const ConvShape& shape, Pass pass, const NumberFor
   }
   const std::vector<ValueType> outputs = problem.op->infer(problem.inputs);
   problem.output = outputs.front();
-  problem.flops = problem.op->flops(problem.inputs, outputs);
-  problem.bytes = x.bytes() + w.bytes() + y.bytes();
+  problem.cost = cost_of(*problem.op, problem.inputs, outputs);
   return problem;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fovea/ops/conv.h"
+#include "host/ops/cost.h"
 
 namespace fovea::bench {
 
@@ -51,8 +52,7 @@ struct ConvProblem {
   OpPtr op;                       ///< conv2d, conv2d_backward_data or conv2d_backward_filter
   std::vector<ValueType> inputs;  ///< x and w, dy and w, or x and dy
   ValueType output;               ///< y, dx or dw
-  double flops = 0;
-  std::int64_t bytes = 0;  ///< of inputs and output, each once
+  Cost cost;
 };
 
 /// Throws shape_mismatch where the window does not fit the picture or the groups the channels.

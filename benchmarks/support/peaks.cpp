@@ -43,6 +43,10 @@ double matmul_rate(const Bench& bench, const KernelTable::Candidate& candidate,
 
 }  // namespace
 
+PeakSizes sizes_for(const Device& device) {
+  return device.is_host() ? PeakSizes{2048, std::int64_t{256} << 20} : PeakSizes{};
+}
+
 Peaks::Matmul Peaks::measure_matmul(const NumberFormat& format) const {
   Matmul best;
   // A short look first: what is four times slower than another there needs no long measurement.

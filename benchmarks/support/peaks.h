@@ -16,6 +16,9 @@ struct PeakSizes {
   std::int64_t copy_bytes = std::int64_t{256} << 20;  ///< read, and as many written
 };
 
+/// As large as it takes to reach the peaks of this device.
+PeakSizes sizes_for(const Device& device);
+
 class Peaks {
  public:
   Peaks(const Bench& bench, const PeakSizes& sizes) : bench_(bench), sizes_(sizes) {}

@@ -1,12 +1,15 @@
 // Augmentation: random changes of u8 pictures, each a function from picture to picture.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "fovea/data.h"
-#include "fovea/detail/batch_choices.h"
 
 namespace fovea {
 namespace {
+
+using detail::PictureChange;
+using Kind = PictureStep::Kind;
 
 void mirror_rows(const std::uint8_t* source, std::uint8_t* target, const Shape& shape) {
   const std::int64_t height = shape[0], width = shape[1], channels = shape[2];
@@ -19,10 +22,18 @@ void mirror_rows(const std::uint8_t* source, std::uint8_t* target, const Shape& 
   }
 }
 
+void mirror_columns(const std::uint8_t* source, std::uint8_t* target, const Shape& shape) {
+  const std::int64_t height = shape[0], row = shape[1] * shape[2];
+  for (std::int64_t y = 0; y < height; ++y) {
+    std::memcpy(target + y * row, source + (height - 1 - y) * row, static_cast<std::size_t>(row));
+  }
+}
+
 /// target(y, x) = source(y + dy, x + dx), with zeros or mirrored pixels where that lies outside.
 void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
-           const detail::PictureShift& by, BorderFill fill) {
-  const std::int64_t dy = by.dy, dx = by.dx;
+           const PictureChange& change) {
+  const std::int64_t dy = change.y, dx = change.x;
+  const bool zeros = change.fill == 0;
   const std::int64_t height = shape[0], width = shape[1], channels = shape[2];
   const auto bytes = [channels](std::int64_t pixels) {
     return static_cast<std::size_t>(pixels * channels);
@@ -32,7 +43,7 @@ void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
   const std::int64_t last = std::clamp<std::int64_t>(width - dx, first, width);
   for (std::int64_t y = 0; y < height; ++y, target += width * channels) {
     const bool row_inside = y + dy >= 0 && y + dy < height;
-    if (fill == BorderFill::zeros) {
+    if (zeros) {
       std::memset(target, 0, bytes(width));
       if (!row_inside) continue;
     }
@@ -40,7 +51,7 @@ void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
     if (first < last) {
       std::memcpy(target + first * channels, row + (first + dx) * channels, bytes(last - first));
     }
-    if (fill == BorderFill::zeros) continue;
+    if (zeros) continue;
     const auto mirror = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t x = begin; x < end; ++x) {
         std::memcpy(target + x * channels, row + detail::reflect(x + dx, width) * channels,
@@ -49,6 +60,119 @@ void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
     };
     mirror(0, first);
     mirror(last, width);
+  }
+}
+
+/// Of a picture that is already in `target`.
+void cut_out(std::uint8_t* target, const Shape& shape, const PictureChange& change) {
+  const std::int64_t x0 = std::max<std::int64_t>(change.x, 0);
+  const std::int64_t x1 = std::min<std::int64_t>(change.x + change.size, shape[1]);
+  const std::int64_t y1 = std::min<std::int64_t>(change.y + change.size, shape[0]);
+  for (std::int64_t y = std::max<std::int64_t>(change.y, 0); y < y1; ++y) {
+    std::memset(target + (y * shape[1] + x0) * shape[2], change.fill,
+                static_cast<std::size_t>((x1 - x0) * shape[2]));
+  }
+}
+
+void change_contrast(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
+                     std::int32_t factor) {
+  const std::int64_t channels = shape[2];
+  for (std::int64_t c = 0; c < channels; ++c) {
+    std::int64_t sum = 0;
+    for (std::int64_t i = c; i < shape.numel(); i += channels) sum += source[i];
+    const std::int32_t mean = detail::rounded_mean(sum, shape[0] * shape[1]);
+    for (std::int64_t i = c; i < shape.numel(); i += channels) {
+      target[i] = detail::stretched(mean, source[i], factor);
+    }
+  }
+}
+
+void change_saturation(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
+                       std::int32_t factor) {
+  for (std::int64_t i = 0; i < shape.numel(); i += 3) {
+    const std::int32_t grey = detail::grey(source + i);
+    for (std::int64_t c = 0; c < 3; ++c) {
+      target[i + c] = detail::stretched(grey, source[i + c], factor);
+    }
+  }
+}
+
+void apply_change(const PictureChange& change, const std::uint8_t* source, std::uint8_t* target,
+                  const Shape& shape) {
+  const auto copy = [&] { std::memcpy(target, source, static_cast<std::size_t>(shape.numel())); };
+  if (!change.applies) return copy();
+  switch (change.kind) {
+    case Kind::flip:
+      return mirror_rows(source, target, shape);
+    case Kind::flip_vertical:
+      return mirror_columns(source, target, shape);
+    case Kind::shift:
+      return shift(source, target, shape, change);
+    case Kind::cutout:
+      copy();
+      return cut_out(target, shape, change);
+    case Kind::brightness:
+      for (std::int64_t i = 0; i < shape.numel(); ++i) {
+        target[i] = detail::clamp_to_byte(source[i] + change.factor);
+      }
+      return;
+    case Kind::contrast:
+      return change_contrast(source, target, shape, change.factor);
+    case Kind::saturation:
+    case Kind::grayscale:
+      return change_saturation(source, target, shape, change.factor);
+  }
+}
+
+/// As the methods that make them are called.
+std::string name_of(const PictureStep& step) {
+  const std::string amount = detail::concat(step.amount);
+  switch (step.kind) {
+    case Kind::flip:
+      return "random_flip(" + amount + ")";
+    case Kind::flip_vertical:
+      return "random_vertical_flip(" + amount + ")";
+    case Kind::shift:
+      return "pad_and_crop(" + amount + (step.fill == 0 ? ", zeros)" : ", reflect)");
+    case Kind::cutout:
+      return "cutout(" + amount + ", " + std::to_string(step.fill) + ")";
+    case Kind::brightness:
+      return "random_brightness(" + amount + ")";
+    case Kind::contrast:
+      return "random_contrast(" + amount + ")";
+    case Kind::saturation:
+      return "random_saturation(" + amount + ")";
+    case Kind::grayscale:
+      return "random_grayscale(" + amount + ")";
+  }
+  fail(ErrorCode::invalid_argument, "there is no augmentation of this kind");
+}
+
+void check_step(const PictureStep& step, const std::string& name) {
+  const bool whole = step.amount == std::floor(step.amount);
+  switch (step.kind) {
+    case Kind::shift:
+      FOVEA_REQUIRE(whole && step.amount >= 0 && step.amount <= 1024, invalid_argument, name,
+                    ": cannot pad by ", step.amount, " pixels; give 0 to 1024");
+      break;
+    case Kind::cutout:
+      FOVEA_REQUIRE(whole && step.amount >= 1 && step.amount <= 65536, invalid_argument, name,
+                    ": the square must be at least 1 pixel wide, not ", step.amount);
+      FOVEA_REQUIRE(step.fill >= 0 && step.fill <= 255, invalid_argument, name,
+                    ": it is filled with a byte, 0 to 255, not ", step.fill);
+      break;
+    case Kind::flip:
+    case Kind::flip_vertical:
+    case Kind::grayscale:
+      FOVEA_REQUIRE(step.amount >= 0 && step.amount <= 1, invalid_argument, name, ": ", step.amount,
+                    " is not a probability; it must be between 0 and 1");
+      break;
+    case Kind::brightness:
+    case Kind::contrast:
+    case Kind::saturation:
+      FOVEA_REQUIRE(step.amount >= 0 && step.amount <= 1, invalid_argument, name,
+                    ": the largest change must be between 0 and 1, not ", step.amount);
+      break;
   }
 }
 
@@ -63,59 +187,70 @@ std::int64_t PictureRandom::below(std::int64_t count) {
 }
 
 Augmentation& Augmentation::random_flip(double probability) {
-  FOVEA_REQUIRE(probability >= 0 && probability <= 1, invalid_argument,
-                "random_flip: ", probability, " is not a probability; it must be between 0 and 1");
-  return add(detail::concat("random_flip(", probability, ")"),
-             [probability](const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
-                           PictureRandom& random) {
-               if (detail::draw_flip(random, probability)) {
-                 mirror_rows(source, target, shape);
-               } else {
-                 std::memcpy(target, source, static_cast<std::size_t>(shape.numel()));
-               }
-             });
+  return add({Kind::flip, probability});
+}
+
+Augmentation& Augmentation::random_vertical_flip(double probability) {
+  return add({Kind::flip_vertical, probability});
 }
 
 Augmentation& Augmentation::pad_and_crop(std::int64_t pixels, BorderFill fill) {
-  FOVEA_REQUIRE(pixels >= 0 && pixels <= 1024, invalid_argument, "pad_and_crop: cannot pad by ",
-                pixels, " pixels; give 0 to 1024");
-  const bool zeros = fill == BorderFill::zeros;
-  add(detail::concat("pad_and_crop(", pixels, zeros ? ", zeros)" : ", reflect)"),
-      [pixels, fill](const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
-                     PictureRandom& random) {
-        shift(source, target, shape, detail::draw_shift(random, pixels), fill);
-      });
-  // Mirroring reaches at most to the opposite border.
-  if (!zeros) steps_.back().min_size = pixels + 1;
-  return *this;
+  return add({Kind::shift, static_cast<double>(pixels), fill == BorderFill::zeros ? 0 : 1});
 }
 
 Augmentation& Augmentation::cutout(std::int64_t size, std::uint8_t fill) {
-  FOVEA_REQUIRE(size >= 1, invalid_argument, "cutout: the square must be at least 1 pixel wide, ",
-                "not ", size);
-  add(detail::concat("cutout(", size, ", ", int{fill}, ")"),
-      [size, fill](const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
+  return add({Kind::cutout, static_cast<double>(size), fill});
+}
+
+Augmentation& Augmentation::random_brightness(double amount) {
+  return add({Kind::brightness, amount});
+}
+
+Augmentation& Augmentation::random_contrast(double amount) { return add({Kind::contrast, amount}); }
+
+Augmentation& Augmentation::random_saturation(double amount) {
+  return add({Kind::saturation, amount});
+}
+
+Augmentation& Augmentation::random_grayscale(double probability) {
+  return add({Kind::grayscale, probability});
+}
+
+Augmentation& Augmentation::add(const PictureStep& step) {
+  const std::string name = name_of(step);
+  check_step(step, name);
+  add(name, [step](const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
                    PictureRandom& random) {
-        std::memcpy(target, source, static_cast<std::size_t>(shape.numel()));
-        const std::int64_t top = random.below(shape[0]) - size / 2;
-        const std::int64_t left = random.below(shape[1]) - size / 2;
-        const std::int64_t x0 = std::max<std::int64_t>(left, 0);
-        const std::int64_t x1 = std::min(left + size, shape[1]);
-        for (std::int64_t y = std::max<std::int64_t>(top, 0); y < std::min(top + size, shape[0]);
-             ++y) {
-          std::memset(target + (y * shape[1] + x0) * shape[2], fill,
-                      static_cast<std::size_t>((x1 - x0) * shape[2]));
-        }
-      });
-  steps_.back().min_size = size;
+    apply_change(detail::draw_change(step, random, shape[0], shape[1]), source, target, shape);
+  });
+  Step& added = steps_.back();
+  added.built_in = step;
+  // Mirroring reaches at most to the opposite border.
+  if (step.kind == Kind::shift && step.fill != 0) {
+    added.min_size = static_cast<std::int64_t>(step.amount) + 1;
+  }
+  if (step.kind == Kind::cutout) added.min_size = static_cast<std::int64_t>(step.amount);
+  added.three_channels = step.kind == Kind::saturation || step.kind == Kind::grayscale;
   return *this;
 }
 
 Augmentation& Augmentation::add(std::string name, PictureTransform transform) {
   FOVEA_REQUIRE(transform != nullptr, invalid_argument, "augmentation \"", name,
                 "\" has no function");
-  steps_.push_back({std::move(name), 1, std::move(transform)});
+  Step step;
+  step.name = std::move(name);
+  step.transform = std::move(transform);
+  steps_.push_back(std::move(step));
   return *this;
+}
+
+std::optional<std::vector<PictureStep>> Augmentation::built_in_steps() const {
+  std::vector<PictureStep> list;
+  for (const Step& step : steps_) {
+    if (!step.built_in) return std::nullopt;
+    list.push_back(*step.built_in);
+  }
+  return list;
 }
 
 std::string Augmentation::str() const {
@@ -135,6 +270,10 @@ void Augmentation::check(const Tensor& pictures) const {
     FOVEA_REQUIRE(size >= step.min_size, invalid_argument, "augmentation ", step.name,
                   " needs pictures of at least ", step.min_size, "x", step.min_size,
                   " pixels, not ", pictures.shape().h(), "x", pictures.shape().w());
+    FOVEA_REQUIRE(!step.three_channels || pictures.shape().c() == 3, invalid_argument,
+                  "augmentation ", step.name,
+                  " needs pictures of 3 channels, red, green and blue, ", "not ",
+                  pictures.shape().c());
   }
 }
 

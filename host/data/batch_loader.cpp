@@ -17,8 +17,14 @@ namespace {
 /// One slot is with the consumer, one is ready, one is being filled.
 constexpr std::int64_t kSlots = 3;
 
-void check(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
-           const BatchOptions& options) {
+std::size_t row_bytes(const Tensor& tensor) {
+  return tensor.bytes() / static_cast<std::size_t>(tensor.shape()[0]);
+}
+
+}  // namespace
+
+void BatchLoader::check(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
+                        const BatchOptions& options) {
   FOVEA_REQUIRE(!inputs.empty(), invalid_argument, "a BatchLoader needs at least one input");
   FOVEA_REQUIRE(options.batch_size >= 1, invalid_argument,
                 "the batch size must be at least 1, not ", options.batch_size);
@@ -37,12 +43,6 @@ void check(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets
                 "the data set has no samples, so there is nothing to make batches of");
   if (!options.augmentation.empty()) options.augmentation.check(inputs[0]);
 }
-
-std::size_t row_bytes(const Tensor& tensor) {
-  return tensor.bytes() / static_cast<std::size_t>(tensor.shape()[0]);
-}
-
-}  // namespace
 
 class BatchLoader::Impl {
  public:

@@ -203,7 +203,7 @@ std::string Autotuner::question(const Device& device, const PlanStep& step,
   for (const ValueType& type : step.input_types) text += " " + to_string(type);
   text += " ->";
   for (std::size_t i = 0; i < step.output_types.size(); ++i) {
-    text += " " + to_string(step.output_types[i]) + (step.output_used.at(i) ? "" : " unused");
+    text += " " + to_string(step.output_types[i]) + (step.output_used[i] ? "" : " unused");
   }
   text += options.allow_tf32 ? ", TF32" : ", no TF32";
   text += ", workspace " + std::to_string(workspace_limit_bytes_) + ", of";

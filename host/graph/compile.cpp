@@ -15,7 +15,7 @@ PlanStep lone_step(OpPtr op, std::vector<ValueType> inputs) {
   step.input_layouts.resize(step.input_types.size());
   step.output_types = step.op->infer(step.input_types);
   step.outputs.resize(step.output_types.size());
-  step.output_used.fill(true);
+  step.output_used.resize(step.output_types.size(), true);
   return step;
 }
 
@@ -59,6 +59,7 @@ std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::shared_
     compiled = fuse_filter_bias_gradients(compiled);
     compiled = fuse_batch_norm_activation(compiled);
     compiled = fuse_conv_batch_norm(compiled, *device, options);
+    compiled = fuse_picture_rescale(compiled);
     compiled = expand_declined(compiled, *device, options);
   }
   auto plan = std::make_shared<const Plan>(remove_dead(compiled), device, options);

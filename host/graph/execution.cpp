@@ -32,10 +32,27 @@ bool all_finite(DType dtype, const void* data, std::int64_t bytes) {
   }
 }
 
-bool sync_wanted() {
-  const char* value = std::getenv("FOVEA_SYNC");
+/// Whether an environment variable is set, to anything but 0.
+bool wanted(const char* variable) {
+  const char* value = std::getenv(variable);
   return value != nullptr && std::string(value) != "0" && *value != '\0';
 }
+
+/// A range of a stream; none where that is null.
+class Range {
+ public:
+  Range(Stream* stream, const char* name) : stream_(stream) {
+    if (stream_ != nullptr) stream_->begin_range(name);
+  }
+  ~Range() {
+    if (stream_ != nullptr) stream_->end_range();
+  }
+  Range(const Range&) = delete;
+  Range& operator=(const Range&) = delete;
+
+ private:
+  Stream* stream_;
+};
 
 }  // namespace
 
@@ -56,20 +73,16 @@ void Arena::reserve(std::int64_t bytes) {
 
 Execution::Execution(std::shared_ptr<const Plan> plan, Variables& variables,
                      std::shared_ptr<Arena> arena)
-    : plan_(std::move(plan)), arena_(std::move(arena)), wait_for_steps_(sync_wanted()) {
+    : plan_(std::move(plan)),
+      arena_(std::move(arena)),
+      wait_for_steps_(wanted("FOVEA_SYNC")),
+      mark_ranges_(wanted("FOVEA_NVTX")) {
   arena_->reserve(plan_->arena_bytes());
   for (const Plan::Named& variable : plan_->variables()) {
     variables_.push_back(variables.at(variable.name).data);
   }
-  bound_.assign(plan_->inputs().size(), nullptr);
-  const std::shared_ptr<Device>& device = plan_->device();
-  for (const Plan::Named& input : plan_->inputs()) {
-    if (device->is_host()) break;
-    const std::int64_t bytes = plan_->values()[static_cast<std::size_t>(input.value)].bytes();
-    input_slots_.emplace_back(device->allocate(static_cast<std::size_t>(bytes)),
-                              [device](void* memory) { device->release(memory); });
-  }
-  const KernelScope scope(*device, plan_->options().threads);
+  inputs_.resize(plan_->inputs().size());
+  const KernelScope scope(*plan_->device(), plan_->options().threads);
   for (const PlanStep& step : plan_->steps()) {
     LowerResult result = (*step.factory)(*step.op, step.request(plan_->options()));
     auto* lowering = std::get_if<Lowering>(&result);
@@ -92,9 +105,10 @@ void* Execution::address(int value) const {
     case Storage::input:
       break;
   }
-  if (!input_slots_.empty()) return input_slots_[static_cast<std::size_t>(planned.slot)].get();
+  const Input& input = inputs_[static_cast<std::size_t>(planned.slot)];
+  if (input.memory != nullptr) return input.memory.get();
   // Kernels get inputs as mutable pointers like all others; only effects() are written through.
-  return const_cast<void*>(bound_[static_cast<std::size_t>(planned.slot)]);  // NOLINT
+  return const_cast<void*>(input.bound);  // NOLINT
 }
 
 void Execution::resolve() {
@@ -105,7 +119,7 @@ void Execution::resolve() {
     for (const std::vector<int>* list : {&step.plan->inputs, &step.plan->outputs}) {
       for (int value : *list) {
         const PlannedValue& planned = plan_->values()[static_cast<std::size_t>(value)];
-        const bool bound_later = planned.storage == Storage::input && input_slots_.empty();
+        const bool bound_later = planned.storage == Storage::input && plan_->device()->is_host();
         if (bound_later) patches_.push_back({pointers_.size(), planned.slot});
         pointers_.push_back(address(value));
       }
@@ -119,12 +133,26 @@ void Execution::resolve() {
   generation_ = arena_->generation();
 }
 
-void Execution::bind_input(std::size_t index, const void* data) { bound_.at(index) = data; }
+void Execution::bind_input(std::size_t index, const void* data) {
+  Input& input = inputs_.at(index);
+  if (input.shared) input = {};
+  input.bound = data;
+}
+
+void Execution::bind_device_input(std::size_t index, std::shared_ptr<void> data) {
+  Input& input = inputs_.at(index);
+  if (input.shared && input.memory == data) return;
+  input.bound = plan_->device()->is_host() ? data.get() : nullptr;
+  input.memory = std::move(data);
+  input.shared = true;
+  generation_ = -1;  // pointers to it are out of date
+}
 
 void Execution::run_step(const Step& step) const {
   const PlanStep& plan = *step.plan;
   Stream& stream = arena_->stream();
   void* const* pointers = pointers_.data() + step.first_pointer;
+  const Range range(mark_ranges_ ? &stream : nullptr, plan.path.c_str());
   try {
     step.kernel->run(KernelContext(
         {pointers, plan.inputs.size()}, {pointers + plan.inputs.size(), plan.outputs.size()},
@@ -143,20 +171,27 @@ void Execution::run_steps() const {
 
 /// Brings what is bound to where the kernels look for it.
 void Execution::place_inputs() {
-  if (generation_ != arena_->generation()) resolve();
-  const auto require_bound = [&](std::size_t input) {
-    FOVEA_REQUIRE(bound_[input] != nullptr, invalid_argument, "input '",
-                  plan_->inputs()[input].name, "' was not bound before run()");
-    return bound_[input];
+  const std::shared_ptr<Device>& device = plan_->device();
+  const auto bytes = [&](std::size_t input) {
+    const auto value = static_cast<std::size_t>(plan_->inputs()[input].value);
+    return static_cast<std::size_t>(plan_->values()[value].bytes());
   };
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    FOVEA_REQUIRE(inputs_[i].bound != nullptr || inputs_[i].shared, invalid_argument, "input '",
+                  plan_->inputs()[i].name, "' was not bound before run()");
+    if (device->is_host() || inputs_[i].memory != nullptr) continue;
+    inputs_[i].memory.reset(device->allocate(bytes(i)),
+                            [device](void* memory) { device->release(memory); });
+    generation_ = -1;
+  }
+  if (generation_ != arena_->generation()) resolve();
   for (const Patch& patch : patches_) {
-    const void* data = require_bound(static_cast<std::size_t>(patch.input));
+    const void* data = inputs_[static_cast<std::size_t>(patch.input)].bound;
     pointers_[patch.pointer] = const_cast<void*>(data);  // NOLINT
   }
-  for (std::size_t i = 0; i < input_slots_.size(); ++i) {
-    const auto value = static_cast<std::size_t>(plan_->inputs()[i].value);
-    arena_->stream().upload(input_slots_[i].get(), require_bound(i),
-                            static_cast<std::size_t>(plan_->values()[value].bytes()));
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (device->is_host() || inputs_[i].shared) continue;
+    arena_->stream().upload(inputs_[i].memory.get(), inputs_[i].bound, bytes(i));
   }
 }
 
@@ -196,7 +231,7 @@ void Execution::copy_output(std::size_t index, void* to) const {
 
 std::string Execution::first_nonfinite(const Step& step) const {
   for (std::size_t i = 0; i < step.plan->outputs.size(); ++i) {
-    if (!step.plan->output_used.at(i)) continue;
+    if (!step.plan->output_used[i]) continue;
     const PlannedValue& value = plan_->values()[static_cast<std::size_t>(step.plan->outputs[i])];
     std::vector<char> host(static_cast<std::size_t>(value.bytes()));
     arena_->stream().download(

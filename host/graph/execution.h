@@ -49,9 +49,14 @@ class FOVEA_INTERNAL Execution {
 
   /// Host memory of an input for the next run, by its place in Plan::inputs; not owned.
   void bind_input(std::size_t index, const void* data);
+  /// Memory of the device to read an input from, in all runs that follow, shared with the caller:
+  /// nothing is copied.
+  void bind_device_input(std::size_t index, std::shared_ptr<void> data);
   /// Runs every step; asynchronous where the device is. The first run is eager; where the device
   /// can record, the second records all steps, and from then on they are replayed as a whole.
   /// FOVEA_SYNC=1 disables recording and waits for each step, so that an error names its step.
+  /// FOVEA_NVTX=1 makes each step a range of the stream, by its path. A recording keeps no ranges:
+  /// they show in eager runs, and where steps are recorded.
   void run();
   /// Whether runs are replayed from a recording, and else what prevented it (empty: nothing did,
   /// or the device does not record).
@@ -84,6 +89,11 @@ class FOVEA_INTERNAL Execution {
     std::size_t pointer;
     int input;
   };
+  struct Input {
+    const void* bound = nullptr;   ///< on the host; null for one bound on the device
+    std::shared_ptr<void> memory;  ///< on the device; none where the device is the host
+    bool shared = false;           ///< whether `memory` is the caller's
+  };
 
   void resolve();
   void* address(int value) const;
@@ -96,15 +106,15 @@ class FOVEA_INTERNAL Execution {
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Arena> arena_;
   std::vector<void*> variables_;
-  std::vector<const void*> bound_;
+  std::vector<Input> inputs_;
   std::vector<Step> steps_;
   std::vector<void*> pointers_;
   std::vector<Patch> patches_;
-  std::vector<std::shared_ptr<void>> input_slots_;  ///< where the host's memory is not the device's
   std::unique_ptr<Recording> recording_;
   std::string recording_problem_;
   int eager_runs_ = 0;
   bool wait_for_steps_;
+  bool mark_ranges_;
   int generation_ = -1;
 };
 

@@ -19,11 +19,12 @@ struct LowOp {
   std::size_t converted;
 };
 constexpr std::size_t kAll = 1000;
-constexpr std::array<LowOp, 18> kLowOps = {{{ops::Conv2d::kName, kAll},
+constexpr std::array<LowOp, 19> kLowOps = {{{ops::Conv2d::kName, kAll},
                                             {ops::MatMul::kName, kAll},
                                             {ops::AddBias::kName, kAll},
                                             {ops::Activate::kName, kAll},
                                             {ops::MaxPool2d::kName, kAll},
+                                            {ops::MinPool2d::kName, kAll},
                                             {ops::AvgPool2d::kName, kAll},
                                             {ops::GlobalAvgPool::kName, kAll},
                                             {ops::BatchNorm::kName, 1},

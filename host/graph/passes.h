@@ -39,16 +39,20 @@ FOVEA_INTERNAL Graph fuse_filter_bias_gradients(const Graph& graph);
 /// batch norm [+ residual] + activation, forward and backward.
 FOVEA_INTERNAL Graph fuse_batch_norm_activation(const Graph& graph);
 
+/// The batch out of a data set [+ rescale] [+ cast].
+FOVEA_INTERNAL Graph fuse_picture_rescale(const Graph& graph);
+
 /// convolution + batch norm in training, where a candidate of the device takes them as one, and is
 /// not measured slower: not before, since apart each has a path of its own.
 FOVEA_INTERNAL Graph fuse_conv_batch_norm(const Graph& graph, Device& device,
                                           const PlanOptions& options);
 
 /// An op that stands alone, its inputs being plain and every output being read.
-PlanStep lone_step(OpPtr op, std::vector<ValueType> inputs);
+FOVEA_INTERNAL PlanStep lone_step(OpPtr op, std::vector<ValueType> inputs);
 
 /// Whether some candidate takes the step.
-bool accepted(const PlanStep& step, const Device& device, const PlanOptions& options);
+FOVEA_INTERNAL bool accepted(const PlanStep& step, const Device& device,
+                             const PlanOptions& options);
 
 /// Replaces every fused op that no candidate of the device accepts by its parts.
 FOVEA_INTERNAL Graph expand_declined(const Graph& graph, const Device& device,

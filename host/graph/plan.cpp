@@ -147,7 +147,7 @@ int Plan::in_layout(int value, const Layout& layout, const std::string& path) {
   step.output_types = {source.type};
   step.input_layouts = {source.layout};
   step.wanted_outputs = {layout};
-  step.output_used[0] = true;
+  step.output_used = {true};
   step.outputs = {-1};
   Lowering lowering;
   choose_kernel(step, lowering);
@@ -167,9 +167,10 @@ void Plan::lower_node(const Node& node, const std::vector<int>& uses) {
     step.input_types.push_back(graph_.type(input));
     step.input_layouts.push_back(values_[static_cast<std::size_t>(value)].layout);
   }
+  step.output_used.resize(node.outputs.size());
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     step.output_types.push_back(graph_.type(node.outputs[i]));
-    step.output_used.at(i) = uses[static_cast<std::size_t>(node.outputs[i].id)] > 0;
+    step.output_used[i] = uses[static_cast<std::size_t>(node.outputs[i].id)] > 0;
   }
   if (node.op->name() == ops::Reshape::kName) {  // a view of its input, brought to plain
     const int plain = in_layout(step.inputs[0], Layout{}, node.path);
@@ -219,11 +220,15 @@ void Plan::plan_arena() {
       const int output = step.outputs[o];
       const int last = std::max(last_use[static_cast<std::size_t>(output)], s);
       for (const auto& [out, in] : step.in_place) {
-        if (out != static_cast<int>(o) || !step.output_used.at(o)) continue;
+        if (out != static_cast<int>(o) || !step.output_used[o]) continue;
         const int input = step.inputs[static_cast<std::size_t>(in)];
         const PlannedValue& source = values_[static_cast<std::size_t>(root(input))];
         const bool same = source.bytes() == values_[static_cast<std::size_t>(output)].bytes();
         if (source.storage != Storage::arena || !same) continue;
+        // What a kernel overwrites as one input, it may not read as another.
+        const auto reads = std::count_if(step.inputs.begin(), step.inputs.end(),
+                                         [&](int other) { return root(other) == root(input); });
+        if (reads > 1) continue;
         ArenaBlock& block = blocks_[static_cast<std::size_t>(source.slot)];
         // The block may already have been handed on; it is free only if it ends here.
         if (block.last_step != s) continue;

@@ -2,10 +2,10 @@
 // liveness. Immutable; executions run it.
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 #include <string>
+#include <valarray>
 #include <vector>
 
 #include "fovea/device.h"
@@ -60,15 +60,16 @@ struct PlanStep {
   std::vector<ValueType> output_types;
   std::vector<Layout> input_layouts;   ///< as the factory was told
   std::vector<Layout> wanted_outputs;  ///< of a Reorder
-  std::array<bool, 8> output_used{};
+  std::valarray<bool> output_used;     ///< contiguous, unlike a vector's bools
   std::int64_t workspace_bytes = 0;
   int workspace_block = -1;
   std::vector<std::pair<int, int>> in_place;
 
   LowerRequest request(const PlanOptions& options) const {
-    return {
-        input_types,    output_types,    input_layouts,      {output_used.data(), outputs.size()},
-        wanted_outputs, options.threads, options.allow_tf32, variant};
+    return {input_types,        output_types,
+            input_layouts,      {std::begin(output_used), outputs.size()},
+            wanted_outputs,     options.threads,
+            options.allow_tf32, variant};
   }
   /// "cudnn", or for a variant that was measured faster "cudnn#3".
   std::string kernel_name() const {

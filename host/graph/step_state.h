@@ -13,5 +13,8 @@ inline constexpr const char* kApplied = "step.applied";       ///< i64: updates 
 inline constexpr const char* kRateTable = "step.rate_table";  ///< f32: upcoming learning rates
 inline constexpr const char* kRateTableStart = "step.rate_table_start";  ///< i64: first `applied`
 inline constexpr const char* kRate = "step.rate";                        ///< f32: this step's rate
+inline constexpr const char* kDataEpoch = "data.epoch";  ///< i64: which order the batches follow
+inline constexpr const char* kDataStart = "data.start";  ///< i64: `attempted` in its first batch
+inline constexpr const char* kEvaluated = "data.evaluated";  ///< i64: batches evaluated so far
 
 }  // namespace fovea::step_state

@@ -22,6 +22,12 @@ constexpr std::array kActivations = {
     NamedActivation{"tanh", {Activation::Kind::tanh, 0}},
     NamedActivation{"gelu", {Activation::Kind::gelu, 0}},
     NamedActivation{"silu", {Activation::Kind::silu, 0}},
+    NamedActivation{"swish", {Activation::Kind::silu, 0}},
+    NamedActivation{"step", {Activation::Kind::step, 0}},
+    NamedActivation{"selu", {Activation::Kind::selu, 0}},
+    NamedActivation{"softplus", {Activation::Kind::softplus, 0}},
+    NamedActivation{"hard_silu", {Activation::Kind::hard_swish, 0}},
+    NamedActivation{"hard_swish", {Activation::Kind::hard_swish, 0}},
 };
 
 Value activate(Builder& b, const Layer& layer, Value x, const Activation& activation) {

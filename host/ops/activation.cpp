@@ -39,23 +39,15 @@ std::vector<Value> Activate::backward(const BackwardContext& context) const {
   return {context.builder.add(gradient, {dy, saved})};
 }
 
-double Activate::flops(std::span<const ValueType>, std::span<const ValueType> outputs) const {
-  return static_cast<double>(outputs[0].shape.numel());
-}
-
 bool ActivateBackward::saves_input(Activation::Kind kind) {
-  return kind == Activation::Kind::gelu || kind == Activation::Kind::silu;
+  return kind == Activation::Kind::gelu || kind == Activation::Kind::silu ||
+         kind == Activation::Kind::hard_swish;
 }
 
 std::vector<ValueType> ActivateBackward::infer(std::span<const ValueType> inputs) const {
   require_equal_floating(inputs, 2);
   require_valid(activation);
   return {inputs[0]};
-}
-
-double ActivateBackward::flops(std::span<const ValueType>,
-                               std::span<const ValueType> outputs) const {
-  return 2 * static_cast<double>(outputs[0].shape.numel());
 }
 
 std::vector<ValueType> Softmax::infer(std::span<const ValueType> inputs) const {

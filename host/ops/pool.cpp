@@ -16,6 +16,13 @@ ValueType pool(const PoolAttributes& attributes, const ValueType& x) {
 /// The type of the cells' indices inside a window.
 DType index_type(Size2 kernel) { return kernel.h * kernel.w <= 256 ? DType::u8 : DType::i32; }
 
+std::vector<ValueType> pool_with_index(const PoolAttributes& attributes,
+                                       std::span<const ValueType> inputs) {
+  require_inputs(inputs, 1);
+  const ValueType y = pool(attributes, inputs[0]);
+  return {y, {y.shape, index_type(attributes.kernel)}};
+}
+
 /// The type of x from that of dy; checks that they fit.
 ValueType unpool(const PoolAttributes& attributes, Size2 input_size, const ValueType& dy) {
   require_rank(dy, 4, "the output's gradient");
@@ -35,6 +42,12 @@ Value add_backward(const PoolAttributes& attributes, const BackwardContext& cont
   return context.builder.add(std::make_shared<const BackwardOp>(op), std::move(inputs));
 }
 
+std::vector<Value> add_backward_by_index(const PoolAttributes& attributes,
+                                         const BackwardContext& context) {
+  return {add_backward<MaxPool2dBackward>(attributes, context,
+                                          {context.output_grads[0], context.outputs[1]})};
+}
+
 }  // namespace
 
 WindowGeometry PoolAttributes::geometry(Size2 input) const {
@@ -47,14 +60,19 @@ WindowGeometry PoolAttributes::geometry(Size2 input) const {
 }
 
 std::vector<ValueType> MaxPool2d::infer(std::span<const ValueType> inputs) const {
-  require_inputs(inputs, 1);
-  const ValueType y = pool(*this, inputs[0]);
-  return {y, {y.shape, index_type(kernel)}};
+  return pool_with_index(*this, inputs);
 }
 
 std::vector<Value> MaxPool2d::backward(const BackwardContext& context) const {
-  return {add_backward<MaxPool2dBackward>(*this, context,
-                                          {context.output_grads[0], context.outputs[1]})};
+  return add_backward_by_index(*this, context);
+}
+
+std::vector<ValueType> MinPool2d::infer(std::span<const ValueType> inputs) const {
+  return pool_with_index(*this, inputs);
+}
+
+std::vector<Value> MinPool2d::backward(const BackwardContext& context) const {
+  return add_backward_by_index(*this, context);
 }
 
 std::vector<ValueType> MaxPool2dBackward::infer(std::span<const ValueType> inputs) const {

@@ -54,15 +54,16 @@ class Registry {
     add_all<Conv2d, Conv2dBackwardData, Conv2dBackwardFilter, Conv2dBiasAct,
             Conv2dBackwardFilterBias, Conv2dBatchNormAct>();
     add_all<MatMul, AddBias, BiasGrad, MatMulBiasAct>();
-    add_all<MaxPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
+    add_all<MaxPool2d, MinPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
             GlobalAvgPoolBackward>();
     add_all<BatchNorm, BatchNormBackward, BatchNormInference, BatchNormInferenceBackward,
             BatchNormAct, BatchNormActBackward, FoldBatchNorm>();
     add_all<SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
             OneHot, Accuracy>();
-    add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverage, AccumulateMetric,
+    add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverages, AccumulateMetric,
             AccumulateGradient, SgdUpdate, AdamUpdate>();
     add_all<HoldStep, Unscale, AdjustLossScale>();
+    add_all<PictureBatch>();
   }
 
   mutable std::mutex mutex_;

@@ -54,6 +54,13 @@ std::vector<int> update_effects(std::int64_t parameters, int stride) {
   return effects;
 }
 
+/// Of every stride-th input from `first` on, together.
+double elements_of(std::span<const ValueType> inputs, std::size_t first, std::size_t stride) {
+  std::int64_t elements = 0;
+  for (std::size_t i = first; i < inputs.size(); i += stride) elements += inputs[i].shape.numel();
+  return static_cast<double>(elements);
+}
+
 }  // namespace
 
 std::vector<ValueType> AdvanceStep::infer(std::span<const ValueType> inputs) const {
@@ -75,6 +82,10 @@ std::vector<ValueType> GradientCheck::infer(std::span<const ValueType> inputs) c
   return {{{}, DType::f64}, {{}, DType::i32}};
 }
 
+double GradientCheck::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 2 * elements_of(inputs, 1, 1);
+}
+
 std::vector<ValueType> HoldStep::infer(std::span<const ValueType> inputs) const {
   require_inputs(inputs, 3);
   require_scalar(inputs[0], DType::i64, "'held_at'");
@@ -90,13 +101,27 @@ std::vector<ValueType> CommitStep::infer(std::span<const ValueType> inputs) cons
   return {};
 }
 
-std::vector<ValueType> UpdateAverage::infer(std::span<const ValueType> inputs) const {
-  require_inputs(inputs, 3);
-  require_equal_floating(inputs.first(2), 2);
-  require_finite_flag(inputs[2]);
+std::vector<ValueType> UpdateAverages::infer(std::span<const ValueType> inputs) const {
+  FOVEA_REQUIRE(averages >= 1, invalid_argument, "there is at least one average, not ", averages);
+  require_inputs(inputs, 1 + 2 * static_cast<std::size_t>(averages));
+  require_finite_flag(inputs[0]);
+  for (std::size_t i = 1; i < inputs.size(); i += 2) {
+    require_equal_floating(inputs.subspan(i, 2), 2);
+    require_type(inputs[i], {inputs[i].shape, inputs[1].dtype}, "each average");
+  }
   FOVEA_REQUIRE(momentum >= 0 && momentum <= 1, invalid_argument,
                 "an average's momentum is in [0, 1], not ", momentum);
   return {};
+}
+
+double UpdateAverages::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 3 * elements_of(inputs, 1, 2);
+}
+
+std::vector<int> UpdateAverages::effects() const {
+  std::vector<int> effects;
+  for (int i = 0; i < averages; ++i) effects.push_back(1 + 2 * i);
+  return effects;
 }
 
 std::vector<ValueType> AccumulateMetric::infer(std::span<const ValueType> inputs) const {
@@ -122,6 +147,11 @@ std::vector<ValueType> SgdUpdate::infer(std::span<const ValueType> inputs) const
   return {};
 }
 
+double SgdUpdate::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  if (momentum == 0) return 2 * elements_of(inputs, kUpdateHeader, 2);
+  return (nesterov ? 6 : 4) * elements_of(inputs, kUpdateHeader, 3);
+}
+
 std::vector<int> SgdUpdate::effects() const {
   return update_effects(parameters, momentum > 0 ? 3 : 2);
 }
@@ -132,6 +162,10 @@ std::vector<ValueType> AdamUpdate::infer(std::span<const ValueType> inputs) cons
   FOVEA_REQUIRE(epsilon >= 0, invalid_argument, "adam's epsilon is >= 0, not ", epsilon);
   check_update(*this, parameters, 4, inputs);
   return {};
+}
+
+double AdamUpdate::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 12 * elements_of(inputs, kUpdateHeader, 4);
 }
 
 std::vector<int> AdamUpdate::effects() const { return update_effects(parameters, 4); }

@@ -6,6 +6,7 @@
 
 #include "host/graph/step_state.h"
 #include "host/io/atomic_file.h"
+#include "host/train/batch_source.h"
 #include "host/train/model_impl.h"
 #include "host/train/progress.h"
 
@@ -76,16 +77,47 @@ Execution& Model::Impl::training_execution(StepMode mode, int accumulated) {
   return *training_steps_.back().execution;
 }
 
-Execution& Model::Impl::run_training_step(const std::vector<Tensor>& inputs,
-                                          const std::vector<Tensor>& targets, StepMode mode,
-                                          int accumulated) {
+Execution& Model::Impl::training_step(const std::vector<Tensor>& inputs,
+                                      const std::vector<Tensor>& targets, StepMode mode,
+                                      int accumulated) {
   prepare(inputs, targets, inputs_, targets_);
   Execution& training = training_execution(mode, accumulated);
-  refresh_rates();
   bind(training, network, inputs_, targets_);
+  return training;
+}
+
+Execution& Model::Impl::resident_step(const ResidentData& data, StepMode mode, std::int64_t count,
+                                      int accumulated) {
+  const auto matches = [&](const ResidentStep& step) {
+    return step.data == &data && step.mode == mode && step.count == count &&
+           step.accumulated == accumulated;
+  };
+  const auto found = std::find_if(resident_steps_.begin(), resident_steps_.end(), matches);
+  if (found != resident_steps_.end()) return *found->execution;
+  StepSpec step = spec(mode, {}, {});
+  step.accumulated = accumulated;
+  step.resident = data.batch();
+  step.inputs = {{data.batch().pictures.shape.drop_front().prepend(count), DType::u8}};
+  step.targets = {{{count}, DType::i32}};
+  Execution& result = execution(step);
+  const std::vector<Plan::Named>& inputs = result.plan().inputs();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    result.bind_device_input(i,
+                             inputs[i].name == kResidentPictures ? data.pictures() : data.labels());
+  }
+  resident_steps_.push_back({&data, mode, count, accumulated, plan_key(step), &result});
+  return result;
+}
+
+void Model::Impl::forget_resident_steps() {
+  for (const ResidentStep& step : resident_steps_) executions_.erase(step.key);
+  resident_steps_.clear();
+}
+
+void Model::Impl::run_training_step(Execution& training, StepMode mode) {
+  refresh_rates();
   training.run();
   if (mode == StepMode::train) ++applied;  // unless it is held, which held_attempt() finds
-  return training;
 }
 
 std::int64_t Model::Impl::held_attempt() {
@@ -99,14 +131,14 @@ std::int64_t Model::Impl::held_attempt() {
   return variables->read_integer(step_state::kAttempted);
 }
 
+void Model::Impl::set_back(std::int64_t attempt) {
+  variables->write_integer(step_state::kAttempted, attempt - 1);
+  if (variables->contains(step_state::kHeldAt)) variables->write_integer(step_state::kHeldAt, 0);
+}
+
 void Model::Impl::report_nonfinite(Execution& training, std::int64_t attempt) {
-  const auto set_back = [&] {
-    variables->write_integer(step_state::kAttempted, attempt - 1);
-    if (variables->contains(step_state::kHeldAt)) variables->write_integer(step_state::kHeldAt, 0);
-  };
-  set_back();
   const std::string culprit = training.find_nonfinite();
-  set_back();
+  set_back(attempt);
   rate_table_start = -1;  // `applied` has run ahead
   fail(ErrorCode::numeric, "step ", attempt,
        " gave a loss or gradient that is not finite and was not applied; the first NaN or infinity "
@@ -136,8 +168,12 @@ Logs Model::Impl::read_metrics(const std::string& phase) const {
 Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets) {
   impl_->require_compiled("train_on_batch()");
   check_arrays(impl_->network, {inputs, targets}, true);
-  Execution& step = impl_->run_training_step(inputs, targets, StepMode::train, 1);
-  if (const std::int64_t held = impl_->held_attempt()) impl_->report_nonfinite(step, held);
+  Execution& step = impl_->training_step(inputs, targets, StepMode::train, 1);
+  impl_->run_training_step(step, StepMode::train);
+  if (const std::int64_t held = impl_->held_attempt()) {
+    impl_->set_back(held);
+    impl_->report_nonfinite(step, held);
+  }
   Logs logs;
   const std::vector<Plan::Named>& outputs = step.plan().outputs();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -148,17 +184,25 @@ Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<
 
 // ---- Evaluation ----
 
-Logs Model::Impl::evaluate(const Arrays& data, std::int64_t batch_size) {
+Logs Model::Impl::evaluate(const Arrays& data, std::int64_t batch_size,
+                           const ResidentData* resident) {
   const std::int64_t rows = data.inputs.front().shape()[0];
-  bool cleared = false;
-  for (std::int64_t first = 0; first < rows; first += batch_size) {
-    const Arrays batch = slice(data, first, std::min(rows, first + batch_size));
-    std::vector<Tensor> x;
-    std::vector<Tensor> y;
+  std::vector<Tensor> x;
+  std::vector<Tensor> y;
+  const auto step_for = [&](std::int64_t first, std::int64_t last) -> Execution& {
+    if (resident != nullptr) return resident_step(*resident, StepMode::evaluate, last - first, 1);
+    const Arrays batch = slice(data, first, last);
     prepare(batch.inputs, batch.targets, x, y);
-    Execution& step = execution(spec(StepMode::evaluate, x, y));  // makes the sums, if need be
-    if (!std::exchange(cleared, true)) clear_metrics("evaluate");
+    Execution& step = execution(spec(StepMode::evaluate, x, y));
     bind(step, network, x, y);
+    return step;
+  };
+  for (std::int64_t first = 0; first < rows; first += batch_size) {
+    Execution& step = step_for(first, std::min(rows, first + batch_size));
+    if (first == 0) {  // now that there are sums and counters
+      clear_metrics("evaluate");
+      if (resident != nullptr) variables->write_integer(step_state::kEvaluated, 0);
+    }
     step.run();
   }
   return read_metrics("evaluate");
@@ -196,8 +240,15 @@ class Fit {
     batches.shuffle = options.shuffle;
     batches.seed = impl.options.seed;
     batches.augmentation = options.augmentation;
-    loader_ = std::make_unique<BatchLoader>(training_.inputs, training_.targets, batches);
+    samples_ = training_.inputs.front().shape()[0];
+    source_ = make_batch_source(impl, training_, batches, options.data_on_device);
+    steps_per_epoch_ = (samples_ - 1) / options.batch_size + 1;
+    if (has_validation() && options.data_on_device) keep_validation_on_device();
   }
+
+  ~Fit() { impl_.forget_resident_steps(); }
+  Fit(const Fit&) = delete;
+  Fit& operator=(const Fit&) = delete;
 
   History run() {
     begin();
@@ -210,6 +261,7 @@ class Fit {
       history_.logs.push_back(position().finished_epochs[e]);
     }
     history_.samples_per_second = median_rate();
+    history_.streamed_because = source_->streamed_because();
     for (const auto& callback : options_.callbacks) callback->on_train_end(model_);
     return std::move(history_);
   }
@@ -233,10 +285,18 @@ class Fit {
     }
   }
 
+  void keep_validation_on_device() {
+    BatchOptions in_order;
+    in_order.batch_size = options_.batch_size;
+    in_order.shuffle = false;
+    std::string reason;
+    resident_validation_ = make_resident(impl_, validation_, in_order, reason);
+  }
+
   /// What must be the same for a resumed run to compute the same numbers.
   Json fingerprint() const {
     Json json = Json::object();
-    json.set("samples", loader_->size());
+    json.set("samples", samples_);
     json.set("batch_size", options_.batch_size);
     json.set("shuffle", options_.shuffle);
     json.set("augmentation", options_.augmentation.str());
@@ -269,8 +329,8 @@ class Fit {
     FitPlan plan;
     plan.epochs = options_.epochs;
     plan.initial_epoch = position().epoch;
-    plan.steps_per_epoch = loader_->batches_per_epoch();
-    plan.samples = loader_->size();
+    plan.steps_per_epoch = steps_per_epoch_;
+    plan.samples = samples_;
     plan.validation_samples = has_validation() ? validation_.inputs.front().shape()[0] : 0;
     for (const auto& callback : options_.callbacks) callback->on_train_begin(model_, plan);
     last_save_ = Clock::now();
@@ -281,37 +341,37 @@ class Fit {
     for (const auto& callback : options_.callbacks) {
       if (position().step == 0) callback->on_epoch_begin(model_, position().epoch);
     }
-    progress_.begin_epoch(position().epoch, options_.epochs, loader_->batches_per_epoch(),
-                          position().step);
+    progress_.begin_epoch(position().epoch, options_.epochs, steps_per_epoch_, position().step);
     if (position().step == 0) impl_.clear_metrics("train");
-    loader_->start_epoch(position().data_epoch, position().step);
+    source_->start_epoch(position().data_epoch, position().step);
     check_begin_ = Clock::now();
-    while (const Batch* batch = loader_->next()) {
-      run_step(*batch);
+    while (const std::int64_t samples = source_->next()) {
+      run_step(samples);
       if (stopping()) return;
     }
     finish_epoch();
   }
 
-  void run_step(const Batch& batch) {
-    const std::int64_t steps = loader_->batches_per_epoch();
-    enqueue(batch, position().step);
+  void run_step(std::int64_t samples) {
+    impl_.run_training_step(current_step(), current_mode());
     const std::int64_t step = position().step++;
     ++unchecked_steps_;
-    unchecked_samples_ += batch.count;
-    if (must_check(step + 1 == steps)) check();
+    unchecked_samples_ += samples;
+    if (must_check(step + 1 == steps_per_epoch_)) check();
     progress_.step(step, [this] { return impl_.read_metrics("train"); });
     tell_observers(step);
     save_on_the_way();
   }
 
-  Execution& enqueue(const Batch& batch, std::int64_t step) {
-    const int in_group = static_cast<int>(step % options_.accumulate_steps) + 1;
-    const bool update = in_group == options_.accumulate_steps ||  //
-                        step + 1 == loader_->batches_per_epoch();
-    return impl_.run_training_step(batch.inputs, batch.targets,
-                                   update ? StepMode::train : StepMode::accumulate,
-                                   update ? in_group : 1);
+  /// Batches whose gradients the current step's update averages, had it an update.
+  int in_group() const { return static_cast<int>(position().step % options_.accumulate_steps) + 1; }
+  StepMode current_mode() const {
+    const bool update =
+        in_group() == options_.accumulate_steps || position().step + 1 == steps_per_epoch_;
+    return update ? StepMode::train : StepMode::accumulate;
+  }
+  Execution& current_step() {
+    return source_->step(current_mode(), current_mode() == StepMode::train ? in_group() : 1);
   }
 
   /// Before anybody is told of the steps, and every now and then.
@@ -335,8 +395,10 @@ class Fit {
   [[noreturn]] void report(std::int64_t held) {
     const std::int64_t attempted = impl_.variables->read_integer(step_state::kAttempted);
     position().step -= 1 + attempted - held;
-    loader_->start_epoch(position().data_epoch, position().step);
-    impl_.report_nonfinite(enqueue(*loader_->next(), position().step), held);
+    impl_.set_back(held);
+    source_->start_epoch(position().data_epoch, position().step);
+    source_->next();
+    impl_.report_nonfinite(current_step(), held);
   }
 
   bool observed() const {
@@ -356,7 +418,8 @@ class Fit {
   void finish_epoch() {
     Logs logs = impl_.read_metrics("train");
     if (has_validation()) {
-      for (const auto& [name, value] : impl_.evaluate(validation_, options_.batch_size)) {
+      for (const auto& [name, value] :
+           impl_.evaluate(validation_, options_.batch_size, resident_validation_.get())) {
         logs.emplace_back("val_" + name, value);
       }
     }
@@ -411,7 +474,10 @@ class Fit {
   const FitOptions& options_;
   Arrays training_;
   Arrays validation_;
-  std::unique_ptr<BatchLoader> loader_;
+  std::unique_ptr<ResidentData> resident_validation_;
+  std::unique_ptr<BatchSource> source_;
+  std::int64_t samples_ = 0;
+  std::int64_t steps_per_epoch_ = 0;
   ProgressBar progress_;
   History history_;
   std::vector<double> rates_;

@@ -1,11 +1,34 @@
-// Looking into a model's training step: memory and time.
-#include <cstdio>
-
+// Looking into a model's steps: memory and time.
+#include "fovea/detail/philox.h"
+#include "host/ops/cost.h"
 #include "host/train/model_impl.h"
 
 namespace fovea {
+namespace {
 
-Execution& Model::Impl::example_training_step(std::int64_t batch_size) {
+/// Bytes in 0 .. 255 or floating numbers in [0, 1), at random; other types stay 0.
+Tensor random_batch(const Shape& shape, DType dtype) {
+  Tensor batch = Tensor::zeros(shape, dtype);
+  for (std::int64_t i = 0; i < batch.numel(); ++i) {
+    const std::uint32_t word = detail::philox4x32(0, 0, static_cast<std::uint64_t>(i)).word[0];
+    const double value = detail::uniform01(word);
+    if (dtype == DType::u8) batch.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(word >> 24);
+    if (dtype == DType::f32) batch.data<float>()[i] = static_cast<float>(value);
+    if (dtype == DType::f64) batch.data<double>()[i] = value;
+  }
+  return batch;
+}
+
+ProfileStep profile_of(const PlanStep& step, double milliseconds) {
+  const Cost cost = cost_of(*step.op, step.input_types, step.output_types);
+  return {step.path,          std::string(step.op->name()),
+          step.kernel_name(), step.input_types,
+          step.output_types,  {1, milliseconds, cost.bytes, cost.flops}};
+}
+
+}  // namespace
+
+Execution& Model::Impl::example_step(std::int64_t batch_size, ProfileMode mode) {
   FOVEA_REQUIRE(batch_size >= 1, invalid_argument, "the batch size is at least 1, not ",
                 batch_size);
   inputs_.clear();
@@ -13,7 +36,12 @@ Execution& Model::Impl::example_training_step(std::int64_t batch_size) {
   for (std::size_t i = 0; i < network.inputs().size(); ++i) {
     const InputSpec& input = network.inputs()[i];
     const DType type = takes_u8[i] ? DType::u8 : is_floating(input.dtype) ? dtype : input.dtype;
-    inputs_.push_back(Tensor::zeros(input.shape.prepend(batch_size), type));
+    inputs_.push_back(random_batch(input.shape.prepend(batch_size), type));
+  }
+  if (mode == ProfileMode::infer) {
+    Execution& prediction = execution(spec(StepMode::predict, inputs_, {}));
+    bind(prediction, network, inputs_, {});
+    return prediction;
   }
   for (std::size_t o = 0; o < network.outputs().size(); ++o) {
     const Loss loss = output_loss(network, *compiled, o).loss;
@@ -29,33 +57,35 @@ Execution& Model::Impl::example_training_step(std::int64_t batch_size) {
 
 Model::MemoryReport Model::training_memory(std::int64_t batch_size) {
   impl_->require_compiled("training_memory()");
-  const Plan& plan = impl_->example_training_step(batch_size).plan();
+  const Plan& plan = impl_->example_step(batch_size, ProfileMode::train).plan();
   return {plan.arena_bytes(), plan.naive_bytes()};
 }
 
-std::string Model::profile_training_step(std::int64_t batch_size, int repeats) {
-  impl_->require_compiled("profile_training_step()");
+Profile Model::profile(std::int64_t batch_size, ProfileMode mode, int repeats) {
+  if (mode == ProfileMode::train) impl_->require_compiled("a profile of training");
   FOVEA_REQUIRE(repeats >= 1, invalid_argument, "repeats are at least 1, not ", repeats);
-  Execution& step = impl_->example_training_step(batch_size);
+  Execution& step = impl_->example_step(batch_size, mode);
+  // What is timed has its effects: the updates, the running statistics, the counters.
   std::vector<std::pair<std::string, Tensor>> saved;
   for (const Variables::Entry& entry : impl_->variables->entries()) {
     saved.emplace_back(entry.path, impl_->variables->read(entry.path));
   }
-  const std::vector<double> times = step.profile(repeats);
-  for (const auto& [path, values] : saved) impl_->variables->write(path, values);
-  std::string text;
-  double total = 0;
-  for (std::size_t s = 0; s < times.size(); ++s) {
-    const PlanStep& plan = step.plan().steps()[s];
-    char line[64];
-    std::snprintf(line, sizeof line, "%9.4f ms  ", times[s]);
-    text +=
-        line + plan.path + "  " + std::string(plan.op->name()) + "  [" + plan.kernel_name() + "]\n";
-    total += times[s];
+  const auto restore = [&] {
+    for (const auto& [path, values] : saved) impl_->variables->write(path, values);
+  };
+  std::vector<double> times;
+  try {
+    times = step.profile(repeats);
+  } catch (...) {
+    restore();
+    throw;
   }
-  char line[64];
-  std::snprintf(line, sizeof line, "%9.4f ms  in all\n", total);
-  return text + line;
+  restore();
+  Profile profile{device_name(), impl_->options.precision, mode, batch_size, repeats, {}, {}};
+  for (std::size_t s = 0; s < times.size(); ++s) {
+    profile.steps.push_back(profile_of(step.plan().steps()[s], times[s]));
+  }
+  return profile;
 }
 
 }  // namespace fovea

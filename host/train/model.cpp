@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "fovea/ops/data.h"
 #include "fovea/summary.h"
 #include "host/graph/autotune.h"
 #include "host/graph/passes.h"
@@ -113,6 +114,11 @@ std::string Model::Impl::plan_key(const StepSpec& spec) const {
   }
   for (const std::string& layer : frozen_layers) key += "/frozen " + layer;
   for (const std::string& probe : spec.probes) key += "/probe " + probe;
+  if (spec.resident) {
+    const ResidentBatch& batch = *spec.resident;
+    key += "/of " + to_string(batch.pictures) + (batch.shuffle ? " shuffled " : " ") +
+           std::to_string(batch.batch_size) + to_json(batch.steps).to_string();
+  }
   return key;
 }
 
@@ -140,6 +146,7 @@ Execution& Model::Impl::execution(const StepSpec& spec) {
 
 void Model::Impl::forget_plans() {
   training_steps_.clear();
+  resident_steps_.clear();
   executions_.clear();
   plans_.clear();
   lanes_.clear();

@@ -34,6 +34,8 @@ struct Precision {
   bool allow_tf32 = false;
 };
 
+class ResidentData;
+
 struct Model::Impl {
   Impl(Network net, ModelOptions opts);
 
@@ -74,21 +76,33 @@ struct Model::Impl {
 
   /// Writes upcoming learning rates where the device's table does not have them yet.
   void refresh_rates();
-  /// Enqueues one training batch as the user gave it. Allocates nothing once it has seen a batch of
-  /// these shapes that needs no conversion.
-  Execution& run_training_step(const std::vector<Tensor>& inputs,
-                               const std::vector<Tensor>& targets, StepMode mode, int accumulated);
+  /// The training step for a batch as the user gave it, bound to it. Allocates nothing once it has
+  /// seen a batch of these shapes that needs no conversion.
+  Execution& training_step(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
+                           StepMode mode, int accumulated);
+  /// A step that gathers its batch of `count` samples out of `data`.
+  Execution& resident_step(const ResidentData& data, StepMode mode, std::int64_t count,
+                           int accumulated);
+  /// Lets go of the data that those steps are bound to.
+  void forget_resident_steps();
+  /// Enqueues a training step.
+  void run_training_step(Execution& training, StepMode mode);
   /// Waits for the steps so far. Returns the attempt at which training is held, since its loss or
   /// gradients were not finite, or 0. Attempts after it changed nothing.
   std::int64_t held_attempt();
-  /// Sets everything back to before that attempt, looks for the first value that is not finite in
-  /// `training`, to which the attempt's batch is bound, and throws numeric, naming the layer.
+  /// Sets the counter of steps back to before that attempt.
+  void set_back(std::int64_t attempt);
+  /// After set_back(attempt): looks for the first value that is not finite in `training`, to which
+  /// the attempt's batch is bound, and throws numeric, naming the layer.
   [[noreturn]] void report_nonfinite(Execution& training, std::int64_t attempt);
-  /// The training step's execution for a batch of this size, with zeros bound as data.
-  Execution& example_training_step(std::int64_t batch_size);
+  /// The execution of a training step or a prediction for a batch of this size, with random
+  /// pictures and zeros as targets bound.
+  Execution& example_step(std::int64_t batch_size, ProfileMode mode);
   void clear_metrics(const std::string& phase);
   Logs read_metrics(const std::string& phase) const;
-  Logs evaluate(const Arrays& data, std::int64_t batch_size);
+  /// `resident`: the same data in device memory, or null.
+  Logs evaluate(const Arrays& data, std::int64_t batch_size,
+                const ResidentData* resident = nullptr);
 
   /// Steps since the rate table was written, kept on the host so that steps need no read-back.
   std::int64_t applied = 0;
@@ -110,12 +124,21 @@ struct Model::Impl {
     std::vector<ValueType> types;  ///< inputs, then targets
     Execution* execution;
   };
+  struct ResidentStep {
+    const ResidentData* data;
+    StepMode mode;
+    std::int64_t count;
+    int accumulated;
+    std::string key;  ///< of executions_
+    Execution* execution;
+  };
   Execution& training_execution(StepMode mode, int accumulated);
   std::string plan_key(const StepSpec& spec) const;
 
   std::vector<Tensor> inputs_;   ///< the current training batch, converted
   std::vector<Tensor> targets_;  ///< likewise
   std::vector<TrainingStep> training_steps_;
+  std::vector<ResidentStep> resident_steps_;
   std::shared_ptr<Arena> arena_;
   std::mutex plans_mutex_;
   std::map<std::string, std::shared_ptr<const Plan>> plans_;

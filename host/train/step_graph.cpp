@@ -32,6 +32,8 @@ class StepBuilder {
         break;
       case StepMode::evaluate:
         append_metric_sums(b, "evaluate", b.constant({{}, DType::i32}, 1));
+        if (spec_.resident)
+          b.add(ops::CommitStep{}, {evaluated(b), b.constant({{}, DType::i32}, 1)});
         break;
       case StepMode::gradients:
         append_gradients(b, total);
@@ -57,14 +59,29 @@ class StepBuilder {
     std::map<std::string, Value> inputs;
     for (std::size_t i = 0; i < spec_.inputs.size(); ++i) {
       const std::string& name = network_.inputs()[i].name;
-      inputs[name] = b.input(name, spec_.inputs[i]);
+      inputs[name] = spec_.resident ? gather_batch(b) : Value(b.input(name, spec_.inputs[i]));
     }
     for (const auto& [name, value] : network_.build(b, inputs)) forward.mark_output(name, value);
     mark_probes(forward);
     graph_ = specialize(forward, training(), spec_.frozen);
     if (dtype_size(spec_.low) == 2) graph_ = lower_precision(graph_, spec_.low);
     outputs_ = graph_.outputs();
+    if (spec_.resident) {
+      labels_ = outputs_.front().second;
+      outputs_.erase(outputs_.begin());
+    }
     if (spec_.mode != StepMode::predict) graph_.clear_outputs();
+  }
+
+  /// The batch's pictures. Its labels become the first output, to be found again.
+  Value gather_batch(Builder& b) const {
+    const Value counter = training() ? b.step_counter() : evaluated(b);
+    const Value start = training() ? b.global_state(step_state::kDataStart, {{}, DType::i64}, 0)
+                                   : b.constant({{}, DType::i64}, 0);
+    const Outputs batch =
+        append_batch(b, *spec_.resident, spec_.inputs.front().shape.n(), counter, start);
+    b.graph().mark_output(kResidentLabels, batch[1]);
+    return batch[0];
   }
 
   void mark_probes(Graph& forward) const {
@@ -84,6 +101,9 @@ class StepBuilder {
           {b.step_counter(), applied(b),
            b.global_state(step_state::kRateTable, {{kRateTableSize}, DType::f32}, 0),
            b.global_state(step_state::kRateTableStart, {{}, DType::i64}, 0), rate(b)});
+  }
+  static Value evaluated(Builder& b) {
+    return b.global_state(step_state::kEvaluated, {{}, DType::i64}, 0);
   }
   static Value applied(Builder& b) {
     return b.global_state(step_state::kApplied, {{}, DType::i64}, 0);
@@ -108,7 +128,9 @@ class StepBuilder {
       const OutputLoss output = output_loss(network_, *compile_, o);
       const std::string prefix = outputs_.size() > 1 ? outputs_[o].first + "_" : std::string();
       const auto scope = b.scope(prefix + "loss");
-      const Value target = b.input("target:" + outputs_[o].first, spec_.targets[o]);
+      const Value target = spec_.resident
+                               ? labels_
+                               : Value(b.input("target:" + outputs_[o].first, spec_.targets[o]));
       const Value losses = append_loss(b, output.loss, outputs_[o].second, target);
       Value mean = b.add(ops::Mean{}, {losses});
       if (outputs_.size() > 1) metrics_.push_back({prefix + "loss", losses});
@@ -164,12 +186,16 @@ class StepBuilder {
     const bool scaled = training() && spec_.low == DType::f16;
     if (scaled) total = b.add(ops::Multiply{}, {total, loss_scale(b)});
     const std::vector<Value> gradients = differentiate(b, total, wrt);
-    for (std::size_t i = 0; i < targets.size(); ++i) {
-      targets[i].gradient = gradients[i];
-      if (!scaled || !gradients[i].defined()) continue;
-      targets[i].gradient = b.add(ops::Unscale{}, {gradients[i], loss_scale(b)});
-    }
+    for (std::size_t i = 0; i < targets.size(); ++i) targets[i].gradient = gradients[i];
     std::erase_if(targets, [](const UpdateTarget& target) { return !target.gradient.defined(); });
+    if (scaled) unscale(b, targets);
+  }
+
+  static void unscale(Builder& b, std::vector<UpdateTarget>& targets) {
+    std::vector<Value> inputs = {loss_scale(b)};
+    for (const UpdateTarget& target : targets) inputs.push_back(target.gradient);
+    const Outputs unscaled = b.add(std::make_shared<const ops::Unscale>(), inputs);
+    for (std::size_t i = 0; i < targets.size(); ++i) targets[i].gradient = unscaled[i];
   }
 
   void append_training(Builder& b, Value total) {
@@ -225,16 +251,23 @@ class StepBuilder {
   }
 
   void append_running_statistics(Builder& b, Value finite) {
-    std::vector<Node> norms;
+    // One update for all; a layer called twice moves its averages twice, one after the other.
+    std::map<std::pair<int, double>, std::vector<Value>> updates;  // by call and momentum
+    std::map<std::string, int> calls;
     for (const Node& node : graph_.nodes()) {
-      if (node.op->name() == ops::BatchNorm::kName) norms.push_back(node);
+      if (node.op->name() != ops::BatchNorm::kName) continue;
+      const int call = calls[graph_.producer_node(node.inputs[3]).path]++;
+      std::vector<Value>& inputs =
+          updates[{call, static_cast<const ops::BatchNorm&>(*node.op).momentum}];
+      if (inputs.empty()) inputs.push_back(finite);
+      inputs.insert(inputs.end(),
+                    {node.inputs[3], node.outputs[1], node.inputs[4], node.outputs[2]});
     }
-    for (const Node& node : norms) {
-      const auto scope = b.scope(node.path);
-      ops::UpdateAverage update;
-      update.momentum = static_cast<const ops::BatchNorm&>(*node.op).momentum;
-      b.add(update, {node.inputs[3], node.outputs[1], finite});
-      b.add(update, {node.inputs[4], node.outputs[2], finite});
+    for (const auto& [key, inputs] : updates) {
+      ops::UpdateAverages update;
+      update.momentum = key.second;
+      update.averages = static_cast<std::int64_t>(inputs.size() / 2);
+      b.add(std::make_shared<const ops::UpdateAverages>(update), inputs);
     }
   }
 
@@ -266,10 +299,24 @@ class StepBuilder {
   const StepSpec& spec_;
   Graph graph_;
   std::vector<std::pair<std::string, Value>> outputs_;
+  Value labels_;  ///< of a resident batch
   std::vector<Metric> metrics_;
 };
 
 }  // namespace
+
+Outputs append_batch(Builder& b, const ResidentBatch& resident, std::int64_t count, Value counter,
+                     Value start) {
+  ops::PictureBatch op;
+  op.batch_size = resident.batch_size;
+  op.count = count;
+  op.shuffle = resident.shuffle;
+  op.steps = resident.steps;
+  return b.add(
+      op, {b.input(kResidentPictures, resident.pictures),
+           b.input(kResidentLabels, {{resident.pictures.shape.n()}, DType::i32}), b.random_seed(),
+           b.global_state(step_state::kDataEpoch, {{}, DType::i64}, 0), counter, start});
+}
 
 OutputLoss output_loss(const Network& network, const CompileOptions& compile, std::size_t output) {
   const std::string& name = network.outputs()[output].name;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "fovea/detail/picture_steps.h"
 #include "fovea/graph.h"
 #include "fovea/model.h"
 
@@ -19,6 +21,17 @@ enum class StepMode {
   gradients,   ///< outputs: the loss, input gradients, parameter gradients
 };
 
+/// A data set in device memory, out of which steps gather their batches.
+struct ResidentBatch {
+  ValueType pictures;  ///< of the whole set, u8 (N, H, W, C); labels are i32 (N,)
+  std::int64_t batch_size = 1;
+  bool shuffle = false;
+  std::vector<PictureStep> steps{};  ///< of augmentation
+};
+/// Names of its two graph inputs.
+inline constexpr const char* kResidentPictures = "data:pictures";
+inline constexpr const char* kResidentLabels = "data:labels";
+
 /// Everything that a step's graph depends on.
 struct StepSpec {
   StepMode mode = StepMode::predict;
@@ -31,7 +44,13 @@ struct StepSpec {
   /// train: how many batches' gradients an update averages, this one included.
   int accumulated = 1;
   std::vector<std::string> probes;  ///< predict: paths whose values become outputs
+  /// Instead of an input and a target that are bound, those that the step gathers itself.
+  std::optional<ResidentBatch> resident{};
 };
+
+/// The batch number counter - start of the set: pictures and labels, `count` of them.
+FOVEA_INTERNAL Outputs append_batch(Builder& b, const ResidentBatch& resident, std::int64_t count,
+                                    Value counter, Value start);
 
 /// The losses and metrics that a graph sums up, in the order in which they are shown.
 std::vector<std::string> metric_columns(const Network& network, const CompileOptions& compile);

@@ -58,6 +58,9 @@ struct FOVEA_API History {
   /// there were fewer.
   double samples_per_second = 0;
   bool stopped_early = false;
+  /// Why batches were prepared on the host and uploaded; empty where the data set lay in the
+  /// device's memory (see FitOptions::data_on_device).
+  std::string streamed_because;
   /// A metric's value in every epoch; throws invalid_argument, listing the metrics, for an unknown
   /// name.
   std::vector<double> metric(const std::string& name) const;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "fovea/detail/batch_choices.h"
+#include "fovea/detail/picture_steps.h"
 #include "fovea/error.h"
 #include "fovea/export.h"
 #include "fovea/shape.h"
@@ -143,16 +144,32 @@ class FOVEA_API Augmentation {
  public:
   /// Mirrors left and right, with this probability.
   Augmentation& random_flip(double probability = 0.5);
+  /// Mirrors top and bottom, with this probability.
+  Augmentation& random_vertical_flip(double probability = 0.5);
   /// Pads all four sides by `pixels`, then cuts out the old size at a random place.
   /// Source: He et al., "Deep Residual Learning for Image Recognition" (2015), section 4.2.
   Augmentation& pad_and_crop(std::int64_t pixels, BorderFill fill = BorderFill::zeros);
   /// Overwrites a square of size x size pixels around a random pixel; what lies outside the picture
   /// is cut off. Source: DeVries, Taylor, "Improved Regularization of CNNs with Cutout" (2017).
   Augmentation& cutout(std::int64_t size, std::uint8_t fill = 0);
-  /// Any other transform; `name` appears in str(). It may be called from another thread.
+  /// Adds to all bytes of a picture a number between -amount and amount times 255; 0 to 1.
+  Augmentation& random_brightness(double amount);
+  /// Multiplies each byte's distance from its channel's mean by 1 - amount to 1 + amount; 0 to 1.
+  Augmentation& random_contrast(double amount);
+  /// Multiplies each byte's distance from its pixel's grey (luma of ITU-R BT.601) by 1 - amount to
+  /// 1 + amount; 0 to 1. For pictures of three channels: red, green, blue.
+  Augmentation& random_saturation(double amount);
+  /// Makes all three channels grey, with this probability.
+  Augmentation& random_grayscale(double probability = 0.1);
+  /// Any of the above as numbers.
+  Augmentation& add(const PictureStep& step);
+  /// Any other transform; `name` appears in str(). It may be called from another thread, and runs
+  /// on the CPU on all devices.
   Augmentation& add(std::string name, PictureTransform transform);
 
   bool empty() const { return steps_.empty(); }
+  /// The steps as numbers; nothing where one of them is a transform of the program's own.
+  std::optional<std::vector<PictureStep>> built_in_steps() const;
   /// "random_flip(0.5), pad_and_crop(4, zeros)"; "none" when empty.
   std::string str() const;
 
@@ -167,8 +184,10 @@ class FOVEA_API Augmentation {
  private:
   struct Step {
     std::string name;
-    std::int64_t min_size;  // the smallest height and width it works on
     PictureTransform transform;
+    std::optional<PictureStep> built_in = std::nullopt;
+    std::int64_t min_size = 1;    // the smallest height and width it works on
+    bool three_channels = false;  // whether it takes no others
   };
   std::vector<Step> steps_;
 };
@@ -210,6 +229,10 @@ class FOVEA_API BatchLoader {
   ~BatchLoader();
   BatchLoader(BatchLoader&&) noexcept;
   BatchLoader& operator=(BatchLoader&&) noexcept;
+
+  /// Throws what the constructor throws.
+  static void check(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
+                    const BatchOptions& options);
 
   std::int64_t size() const;
   /// Counts a short last batch.

@@ -41,12 +41,18 @@ class FOVEA_API Stream {
   /// uploads nor allocates. Returns null where the device runs work at once, so that there would be
   /// nothing to gain.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
+
+  /// What is enqueued between the two shows under this name in a profiler of the device (NVTX on
+  /// CUDA), where there is one; ranges may be nested.
+  virtual void begin_range(const char* /*name*/) {}
+  virtual void end_range() noexcept {}
 };
 
 /// Bytes of a device's memory.
 struct MemoryUse {
-  std::int64_t in_use = 0;  ///< held by this process through this library
-  std::int64_t peak = 0;    ///< the most that in_use has been
+  std::int64_t in_use = 0;      ///< held by this process through this library
+  std::int64_t peak = 0;        ///< the most that in_use has been
+  std::int64_t available = -1;  ///< what allocate() may still give; -1 where nobody knows
 };
 
 class FOVEA_API Device {

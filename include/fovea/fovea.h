@@ -12,6 +12,7 @@
 #include "fovea/network.h"
 #include "fovea/ops.h"
 #include "fovea/optimizer.h"
+#include "fovea/profile.h"
 #include "fovea/summary.h"
 #include "fovea/tensor.h"
 #include "fovea/version.h"

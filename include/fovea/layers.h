@@ -150,6 +150,18 @@ class FOVEA_API MaxPool2D : public LayerBase<MaxPool2D> {
   PoolOptions options_;
 };
 
+/// The smallest value of each window. (N,H,W,C) -> (N,OH,OW,C).
+class FOVEA_API MinPool2D : public LayerBase<MinPool2D> {
+ public:
+  static constexpr std::string_view kKind = "MinPooling2D";
+  explicit MinPool2D(Size2 pool = 2, PoolOptions options = {});
+  Value build(Builder& b, Value x) const override;
+
+ private:
+  Size2 pool_;
+  PoolOptions options_;
+};
+
 /// The mean of each window's cells inside the picture. (N,H,W,C) -> (N,OH,OW,C).
 class FOVEA_API AvgPool2D : public LayerBase<AvgPool2D> {
  public:
@@ -175,6 +187,14 @@ class FOVEA_API GlobalMaxPool2D : public LayerBase<GlobalMaxPool2D> {
  public:
   static constexpr std::string_view kKind = "GlobalMaxPooling2D";
   explicit GlobalMaxPool2D(std::string name = {}) : LayerBase(std::move(name)) {}
+  Value build(Builder& b, Value x) const override;
+};
+
+/// The smallest value of each picture's channel. (N,H,W,C) -> (N,C).
+class FOVEA_API GlobalMinPool2D : public LayerBase<GlobalMinPool2D> {
+ public:
+  static constexpr std::string_view kKind = "GlobalMinPooling2D";
+  explicit GlobalMinPool2D(std::string name = {}) : LayerBase(std::move(name)) {}
   Value build(Builder& b, Value x) const override;
 };
 

@@ -16,6 +16,7 @@
 #include "fovea/loss.h"
 #include "fovea/network.h"
 #include "fovea/optimizer.h"
+#include "fovea/profile.h"
 #include "fovea/tensor.h"
 
 namespace fovea {
@@ -64,6 +65,10 @@ struct FitOptions {
   std::optional<Dataset> validation_data{};  ///< instead of a split
   bool shuffle = true;
   Augmentation augmentation{};
+  /// Whether a GPU may keep u8 pictures with labels in its memory, where they take up to half of
+  /// what is free, and shuffle and augment them there; else batches are uploaded step by step.
+  /// Either way the batches are the same.
+  bool data_on_device = true;
   int accumulate_steps = 1;  ///< batches whose gradients are averaged into one update
   int verbose = 1;           ///< 0 silent, 1 progress bar, 2 one line per epoch
   std::vector<std::shared_ptr<Callback>> callbacks{};
@@ -149,9 +154,9 @@ class FOVEA_API Model {
     std::int64_t naive_bytes = 0;
   };
   MemoryReport training_memory(std::int64_t batch_size);
-  /// Median time of every kernel of a training step on zeros as data, one line each: milliseconds,
-  /// path, op, candidate. Weights and all other state are put back afterwards.
-  std::string profile_training_step(std::int64_t batch_size, int repeats = 20);
+  /// The time of every kernel of a training step or a prediction, the median of so many runs on a
+  /// random batch. Weights and all other state are put back afterwards. Training needs compile().
+  Profile profile(std::int64_t batch_size, ProfileMode mode = ProfileMode::train, int repeats = 20);
 
   /// Network, weights, optimizer with its state, random state, class names, in one safetensors
   /// file, written atomically: on any failure an existing file stays as it was (`io`).

@@ -1,6 +1,7 @@
 // Op: what a node of a graph computes, described without any device code.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,14 +77,15 @@ class FOVEA_API Op {
   virtual std::optional<std::vector<Value>> expand(Builder& builder,
                                                    std::span<const Value> inputs) const;
 
-  /// Floating-point operations of one evaluation (multiply and add count as two); 0 for data
-  /// movement.
+  /// Floating-point operations of one evaluation (multiply and add count as two), to the leading
+  /// term: activations and biases fused into a product do not count. 0 for data movement.
   virtual double flops(std::span<const ValueType> inputs, std::span<const ValueType> outputs) const;
 };
 
 using OpPtr = std::shared_ptr<const Op>;
 
-/// Fills in name() and attributes() from Derived::kName and Derived::fields.
+/// Fills in name() and attributes() from Derived::kName and Derived::fields, and flops() from
+/// Derived::kFlopsPerElement, where there is one: so many for each element of the largest value.
 ///
 ///   struct LeakyRelu : OpBase<LeakyRelu> {
 ///     static constexpr std::string_view kName = "leaky_relu";
@@ -102,6 +104,18 @@ class OpBase : public Op {
         static_cast<const Derived&>(*this),
         [&](std::string_view key, const auto& value) { json.set(key, to_json(value)); });
     return json;
+  }
+  double flops(std::span<const ValueType> inputs,
+               std::span<const ValueType> outputs) const override {
+    if constexpr (requires { Derived::kFlopsPerElement; }) {
+      std::int64_t elements = 0;
+      for (const auto& types : {inputs, outputs}) {
+        for (const ValueType& type : types) elements = std::max(elements, type.shape.numel());
+      }
+      return Derived::kFlopsPerElement * static_cast<double>(elements);
+    } else {
+      return Op::flops(inputs, outputs);
+    }
   }
   /// An op without attributes needs no `fields` of its own.
   template <class Self, class Visitor>

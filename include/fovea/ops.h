@@ -4,6 +4,7 @@
 #include "fovea/ops/activation.h"
 #include "fovea/ops/basic.h"
 #include "fovea/ops/conv.h"
+#include "fovea/ops/data.h"
 #include "fovea/ops/loss.h"
 #include "fovea/ops/loss_scale.h"
 #include "fovea/ops/matmul.h"

@@ -44,6 +44,9 @@ void change(Activation& value) { value = {Activation::Kind::elu, 0.25}; }
 void change(Initializer& value) { value = {Initializer::Kind::normal, 0.5}; }
 void change(ops::PointwiseLoss::Kind& value) { value = ops::PointwiseLoss::Kind::huber; }
 void change(std::vector<double>& value) { value = {0.1, -2, 1e-30}; }
+void change(std::vector<PictureStep>& value) {
+  value = {{PictureStep::Kind::shift, 4, 1}, {PictureStep::Kind::contrast, 0.1, 0}};
+}
 
 template <class DerivedOp>
 void expect_round_trip() {
@@ -73,12 +76,13 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       Slice, Pad, Dropout, Mean, Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder, Activate,
       ActivateBackward, Softmax, SoftmaxBackward, Conv2d, Conv2dBackwardData, Conv2dBackwardFilter,
       Conv2dBiasAct, Conv2dBackwardFilterBias, Conv2dBatchNormAct, MatMul, AddBias, BiasGrad,
-      MatMulBiasAct, MaxPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
-      GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
+      MatMulBiasAct, MaxPool2d, MinPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward,
+      GlobalAvgPool, GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
       BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
       SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
-      OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverage,
-      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, Unscale, AdjustLossScale>();
+      OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverages,
+      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, Unscale, AdjustLossScale,
+      PictureBatch>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

@@ -267,7 +267,7 @@ class UpdatePhase {
     adam.parameters = 1;
     builder.add(adam, {check[1], check[0], builder.constant({{}, DType::f32}, kRate), applied,
                        state("w", moment), gradient, state("m", moment), state("v", moment)});
-    builder.add(ops::UpdateAverage{}, {state("average", moment), gradient, check[1]});
+    builder.add(ops::UpdateAverages{}, {check[1], state("average", moment), gradient});
     builder.add(ops::AccumulateGradient{}, {state("gradients", moment), gradient, check[1]});
     builder.add(ops::AccumulateMetric{},
                 {state("sum", number), state("count", number), gradient, check[1]});
@@ -368,13 +368,17 @@ TEST(AdvanceStep, ReadsTheRateOfTheNextUpdateFromItsTable) {
   EXPECT_EQ(rate(3), 0.5);     // before the start: the first
 }
 
-TEST(UpdateAverage, KeepsTheShareNamed) {
-  ops::UpdateAverage op;
+TEST(UpdateAverages, KeepTheShareNamed) {
+  ops::UpdateAverages op;
   op.momentum = 0.75;
+  op.averages = 2;
   const std::vector<Tensor> state =
-      run_op(std::make_shared<ops::UpdateAverage>(op),
-             std::vector<Tensor>{vector_of({4, -8}), vector_of({8, 0}), scalar(1, DType::i32)}, {});
+      run_op(std::make_shared<ops::UpdateAverages>(op),
+             std::vector<Tensor>{scalar(1, DType::i32), vector_of({4, -8}), vector_of({8, 0}),
+                                 vector_of({0}), vector_of({1})},
+             {});
   EXPECT_EQ(values_of(state[0]), (std::vector<double>{5, -6}));
+  EXPECT_EQ(values_of(state[1]), (std::vector<double>{0.25}));
 }
 
 TEST(AccumulateMetric, AddsValuesAndTheirNumber) {

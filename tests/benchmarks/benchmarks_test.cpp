@@ -125,6 +125,26 @@ TEST(TrainBench, TimesFit) {
   EXPECT_TRUE(std::isfinite(row.at("loss").as_double()));
 }
 
+TEST(TrainBench, ProfilesAStepInstead) {
+  const TempFolder folder;
+  const std::filesystem::path json = folder.path() / "rows.json";
+  const std::filesystem::path trace = folder.path() / "trace.json";
+  const std::vector<std::string> arguments = {
+      "--device",  "cpu", "--model", "cifar10_cnn", "--batch", "2",           "--profile",
+      "--threads", "1",   "--json",  json.string(), "--trace", trace.string()};
+  const Finished finished = Program("train_bench", arguments, folder.path()).wait();
+  ASSERT_EQ(finished.code, 0) << finished.out << finished.err;
+  EXPECT_NE(finished.out.find("softmax_cross_entropy"), std::string::npos) << finished.out;
+  const Json profile = read_json(json).at("rows")[0].at("profile");
+  EXPECT_GT(profile.at("peaks").at("bytes_per_second").as_double(), 0);
+  EXPECT_GT(profile.at("peaks").at("flops_per_second").as_double(), 0);
+  EXPECT_GT(profile.at("total").at("share_of_peak").as_double(), 0);
+  EXPECT_EQ(read_json(trace).at("traceEvents").size(), profile.at("steps").size());
+  const Finished ambiguous =
+      Program("train_bench", {"--device", "cpu", "--trace", trace.string()}, folder.path()).wait();
+  EXPECT_EQ(ambiguous.code, 2);
+}
+
 // ---- What they are made of ----
 
 /// Every element of the patterns' tensors, and what the CPU's reference makes of them.
@@ -186,7 +206,7 @@ TEST(ConvShapes, AreNamedOnceAndFit) {
   std::set<std::string> names;
   for (const ConvShape& shape : bench::conv_shapes()) {
     EXPECT_TRUE(names.insert(shape.name).second) << shape.name;
-    EXPECT_GT(bench::make_conv_problem(shape, Pass::forward, kF32).flops, 0);
+    EXPECT_GT(bench::make_conv_problem(shape, Pass::forward, kF32).cost.flops, 0);
   }
   EXPECT_EQ(names.size(), 30U);
 }

@@ -1,4 +1,5 @@
 // Augmentation: what each transform may and may not do to a picture, and reproducible choices.
+#include <algorithm>
 #include <set>
 
 #include "tests/data/data_test_support.h"
@@ -54,6 +55,80 @@ TEST(Augmentation, FlipsWithItsProbability) {
   int flipped = 0;
   for (std::int64_t i = 0; i < 2000; ++i) flipped += augmented(flip, i) != picture();
   EXPECT_NEAR(flipped, 500, 80) << "four standard deviations";
+}
+
+TEST(Augmentation, TopAndBottomAreExchanged) {
+  const Augmentation flip = Augmentation().random_vertical_flip(1);
+  const Bytes once = augmented(flip, 0);
+  for (std::int64_t y = 0; y < kHeight; ++y) {
+    for (std::int64_t x = 0; x < kWidth; ++x) {
+      ASSERT_EQ(at(once, y, x, 0), kHeight - y);
+      ASSERT_EQ(at(once, y, x, 1), x + 1);
+    }
+  }
+  EXPECT_EQ(augmented(flip, 0, 0, 0, once), picture());
+}
+
+TEST(Augmentation, BrightnessAddsOneNumberToAllBytes) {
+  const Bytes grey(picture().size(), 128);
+  std::set<int> added;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const Bytes bytes = augmented(Augmentation().random_brightness(0.2), i, 0, 0, grey);
+    EXPECT_EQ(bytes, Bytes(bytes.size(), bytes.front()));
+    EXPECT_NEAR(bytes.front(), 128, 0.2 * 255 + 0.5);
+    added.insert(bytes.front());
+  }
+  EXPECT_LT(*added.begin(), 128 - 40);
+  EXPECT_GT(*added.rbegin(), 128 + 40);
+  for (const std::uint8_t byte : augmented(Augmentation().random_brightness(1), 3)) {
+    EXPECT_GE(byte, 0) << "it ends at black and white";
+  }
+}
+
+/// What became of a byte's distance from `base`, over that distance.
+double stretch(int base, int before, int after) { return double(after - base) / (before - base); }
+
+TEST(Augmentation, ContrastStretchesDistancesFromTheChannelsMean) {
+  Bytes bytes = picture();
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = i / 3 % 2 == 0 ? 60 : 140;  // mean 100
+  double least = 2, most = 0;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const Bytes changed = augmented(Augmentation().random_contrast(0.5), i, 0, 0, bytes);
+    const double factor = stretch(100, 140, changed[3]);
+    EXPECT_NEAR(stretch(100, 60, changed[0]), factor, 0.03);
+    EXPECT_EQ(changed[0], changed[6]);
+    least = std::min(least, factor);
+    most = std::max(most, factor);
+  }
+  EXPECT_NEAR(least, 0.5, 0.05);
+  EXPECT_NEAR(most, 1.5, 0.05);
+}
+
+TEST(Augmentation, SaturationStretchesDistancesFromGrey) {
+  Bytes bytes = picture();
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    bytes[i] = 150, bytes[i + 1] = 100, bytes[i + 2] = 50;
+  }
+  const int grey = 109;  // .299 * 150 + .587 * 100 + .114 * 50 = 109.25
+  for (std::int64_t i = 0; i < 50; ++i) {
+    const Bytes changed = augmented(Augmentation().random_saturation(0.75), i, 0, 0, bytes);
+    const double factor = stretch(grey, 50, changed[2]);
+    EXPECT_NEAR(stretch(grey, 150, changed[0]), factor, 0.03);
+    EXPECT_NEAR(factor, 1, 0.75 + 0.03);
+  }
+  const Bytes colourless = augmented(Augmentation().random_grayscale(1), 0, 0, 0, bytes);
+  EXPECT_EQ(colourless, Bytes(bytes.size(), grey));
+}
+
+TEST(Augmentation, TellsItsStepsUnlessOneIsTheProgramsOwn) {
+  Augmentation augmentation;
+  augmentation.random_flip(0.25).pad_and_crop(4, BorderFill::reflect).random_contrast(0.5);
+  const std::vector<PictureStep> expected = {{PictureStep::Kind::flip, 0.25},
+                                             {PictureStep::Kind::shift, 4, 1},
+                                             {PictureStep::Kind::contrast, 0.5}};
+  EXPECT_EQ(augmentation.built_in_steps().value(), expected);
+  augmentation.add("mine", [](const std::uint8_t*, std::uint8_t*, const Shape&, PictureRandom&) {});
+  EXPECT_FALSE(augmentation.built_in_steps().has_value());
 }
 
 /// The shift of a cropped picture, read off a pixel that came from inside of it.
@@ -188,6 +263,8 @@ TEST(Augmentation, RefusesBadParametersAndTensors) {
   expect_error(ErrorCode::invalid_argument, {"pad_and_crop", "-1"},
                [] { Augmentation().pad_and_crop(-1); });
   expect_error(ErrorCode::invalid_argument, {"cutout", "0"}, [] { Augmentation().cutout(0); });
+  expect_error(ErrorCode::invalid_argument, {"random_contrast", "between 0 and 1, not 1.5"},
+               [] { Augmentation().random_contrast(1.5); });
   expect_error(ErrorCode::invalid_argument, {"\"mine\" has no function"},
                [] { Augmentation().add("mine", nullptr); });
   const Augmentation flip = Augmentation().random_flip();
@@ -201,6 +278,9 @@ TEST(Augmentation, RefusesBadParametersAndTensors) {
     Augmentation()
         .pad_and_crop(8, BorderFill::reflect)
         .check(Tensor::zeros({1, 8, 16, 3}, DType::u8));
+  });
+  expect_error(ErrorCode::invalid_argument, {"random_saturation(0.5)", "3 channels", "not 1"}, [] {
+    Augmentation().random_saturation(0.5).check(Tensor::zeros({1, 8, 16, 1}, DType::u8));
   });
   expect_error(ErrorCode::invalid_argument, {"cutout(9, 0)", "9x9", "8x16"}, [] {
     Augmentation().cutout(9).check(Tensor::zeros({1, 8, 16, 3}, DType::u8));

@@ -234,11 +234,19 @@ double activation(const Activation& a, double x) {
       return x * (1 + std::erf(x / std::sqrt(2.0))) / 2;
     case Activation::Kind::silu:
       return x / (1 + std::exp(-x));
+    case Activation::Kind::step:
+      return x > 0 ? 1 : 0;
+    case Activation::Kind::selu:
+      return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * (std::exp(x) - 1));
+    case Activation::Kind::softplus:
+      return std::log(1 + std::exp(x));
+    case Activation::Kind::hard_swish:
+      return x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6;
   }
   return kNan;
 }
 
-constexpr int kKinds = 8;
+constexpr int kKinds = 12;
 
 TEST(BasicDefinitions, Activate) {
   std::set<Activation::Kind> seen;
@@ -266,6 +274,12 @@ TEST(BasicDefinitions, ActivationsStandExtremes) {
   EXPECT_EQ(value(Kind::silu, -1000), 0);
   EXPECT_NEAR(value(Kind::gelu, -10) / -7.619853024160593e-23, 1, 1e-10);
   EXPECT_EQ(value(Kind::gelu, 40), 40);
+  EXPECT_EQ(value(Kind::softplus, 1000), 1000);
+  EXPECT_NEAR(value(Kind::softplus, -700) / std::exp(-700.0), 1, 1e-12);
+  EXPECT_EQ(value(Kind::hard_swish, 4), 4);
+  EXPECT_EQ(value(Kind::hard_swish, -kInfinity), 0);
+  EXPECT_EQ(value(Kind::step, 0), 0);
+  EXPECT_EQ(value(Kind::step, -kInfinity), 0);
   for (int kind = 0; kind < kKinds; ++kind) {
     EXPECT_TRUE(std::isnan(value(static_cast<Kind>(kind), kNan))) << kind;
   }

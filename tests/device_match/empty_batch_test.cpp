@@ -36,6 +36,7 @@ TEST(EmptyBatch, Convolutions) {
 
 TEST(EmptyBatch, Pooling) {
   EXPECT_EQ(run(ops::MaxPool2d{}, {{0, 4, 4, 3}})[0].shape(), Shape({0, 2, 2, 3}));
+  EXPECT_EQ(run(ops::MinPool2d{}, {{0, 4, 4, 3}})[0].shape(), Shape({0, 2, 2, 3}));
   EXPECT_EQ(run(ops::AvgPool2d{}, {{0, 4, 4, 3}})[0].shape(), Shape({0, 2, 2, 3}));
   EXPECT_EQ(run(ops::GlobalAvgPool{}, {{0, 4, 4, 3}})[0].shape(), Shape({0, 3}));
 }

@@ -93,6 +93,23 @@ TEST(ReferenceDefinitions, MaxPool2d) {
   });
 }
 
+TEST(ReferenceDefinitions, MinPool2d) {
+  for_each_case<ops::MinPool2d>([](const ops::MinPool2d& op, const std::vector<Tensor>& inputs,
+                                   const std::vector<Tensor>& outputs) {
+    Tensor negated(inputs[0].shape(), DType::f64);
+    for (std::int64_t i = 0; i < negated.numel(); ++i) {
+      negated.data<double>()[i] = -inputs[0].item(i);
+    }
+    const std::vector<Tensor> largest =
+        run_reference(std::make_shared<const ops::MaxPool2d>(op), std::vector<Tensor>{negated});
+    ASSERT_GT(outputs[0].numel(), 0);
+    for (std::int64_t i = 0; i < outputs[0].numel(); ++i) {
+      ASSERT_EQ(outputs[0].item(i), -largest[0].item(i));
+      ASSERT_EQ(outputs[1].item(i), largest[1].item(i));
+    }
+  });
+}
+
 TEST(ReferenceDefinitions, MaxPoolingLosesNoNaN) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor x = Tensor::from<double>({1, 2, 4, 1}, std::vector<double>{1, nan, 5, 6,  //

@@ -69,6 +69,8 @@ std::vector<LayerCase> layer_cases() {
       {"avg_pool2d", picture, AvgPool2D(2, {.padding = "same", .name = "layer"})},
       {"global_avg_pool2d", picture, GlobalAvgPool2D("layer")},
       {"global_max_pool2d", picture, GlobalMaxPool2D("layer")},
+      {"min_pool2d_overlapping", picture, MinPool2D(3, {.strides = 2, .name = "layer"})},
+      {"global_min_pool2d", picture, GlobalMinPool2D("layer")},
       {"flatten", picture, Flatten("layer")},
       {"reshape", picture, Reshape({-1, 6}, "layer")},
       {"zero_padding2d", picture, ZeroPadding2D(Padding::cells(1, 0, 2, 1), "layer")},

@@ -50,6 +50,8 @@ TEST(Layers, GiveKerasShapes) {
   EXPECT_EQ(output_shape(picture, AvgPool2D(2, {.padding = "same"})), (Shape{7, 7, 4}));
   EXPECT_EQ(output_shape(picture, GlobalAvgPool2D()), (Shape{4}));
   EXPECT_EQ(output_shape(picture, GlobalMaxPool2D()), (Shape{4}));
+  EXPECT_EQ(output_shape(picture, MinPool2D(3, {.padding = "same"})), (Shape{5, 5, 4}));
+  EXPECT_EQ(output_shape(picture, GlobalMinPool2D()), (Shape{4}));
   EXPECT_EQ(output_shape(picture, BatchNorm()), picture);
   EXPECT_EQ(output_shape(picture, Dropout(0.5)), picture);
   EXPECT_EQ(output_shape(picture, ZeroPadding2D(Padding::cells(1, 2, 3, 4))), (Shape{16, 20, 4}));

@@ -344,6 +344,7 @@ TEST(NetworkJson, EveryLayerKindComesBack) {
                  BatchNorm({.momentum = 0.9}),
                  LeakyRelu(),
                  MaxPool2D(2),
+                 MinPool2D(2, {.strides = 1}),
                  AvgPool2D(2, {.padding = "same"}),
                  Elu(),
                  Gelu(),

@@ -176,5 +176,20 @@ TEST_F(OpShapes, FlopsCountMultiplicationsAndAdditions) {
   EXPECT_EQ(node.op->flops(inputs, outputs), 2.0 * 2 * 30 * 30 * 32 * 27);
 }
 
+TEST_F(OpShapes, FlopsAreTheSameInEachPassOfAConvolution) {
+  const ops::ConvAttributes grouped{2, Padding::same(), 1, 3};
+  const ValueType x{{2, 7, 8, 9}, DType::f32};
+  const ValueType w{{6, 3, 3, 3}, DType::f32};
+  const ValueType y{{2, 4, 4, 6}, DType::f32};
+  const double flops = 2.0 * 2 * 4 * 4 * 6 * (3 * 3 * 9 / 3);
+  const auto flops_of = [](const Op& op, std::vector<ValueType> inputs, const ValueType& output) {
+    EXPECT_EQ(op.infer(inputs).front(), output);
+    return op.flops(inputs, std::vector<ValueType>{output});
+  };
+  EXPECT_EQ(flops_of(ops::Conv2d(grouped), {x, w}, y), flops);
+  EXPECT_EQ(flops_of(ops::Conv2dBackwardData(grouped, Size2(7, 8)), {y, w}, x), flops);
+  EXPECT_EQ(flops_of(ops::Conv2dBackwardFilter(grouped, 3), {x, y}, w), flops);
+}
+
 }  // namespace
 }  // namespace fovea

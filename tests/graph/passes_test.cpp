@@ -161,6 +161,21 @@ TEST(Passes, ReluPassesBackwardOnThePooledTensor) {
   c.expect_fused_equals_parts();
 }
 
+/// Min pooling has max pooling's backward op.
+TEST(Passes, ReluStaysWhereItIsBesideMinPooling) {
+  Case c;
+  const Value x = c.input("x", {2, 6, 6, 8});
+  const Value y = c.b.add(ops::Activate(relu()), {x});
+  mark_gradients(c, c.b.add(ops::MinPool2d{}, {y})[0], {x});
+  const Graph same = relu_before_pool_backward(c.graph);
+  ASSERT_EQ(count(same, "activate_backward"), 1);
+  for (const Node& node : same.nodes()) {
+    if (node.op->name() != "activate_backward") continue;
+    EXPECT_EQ(same.type(node.outputs[0]).shape, Shape({2, 6, 6, 8}));
+  }
+  c.expect_fused_equals_parts();
+}
+
 TEST(Passes, BiasGradientsPairWithTheConvolutionOfTheSameTensor) {
   Case c;
   const Value x = c.input("x", {2, 6, 6, 8});
@@ -291,6 +306,32 @@ TEST(Passes, InferenceFoldsBatchNormIntoTheConvolution) {
     EXPECT_EQ(count(folded, "fold_batch_norm"), 1);
     EXPECT_EQ(count(folded, "batch_norm_inference"), 0);
     c.expect_fused_equals_parts();
+  }
+}
+
+TEST(Passes, TheBatchAndTheConversionOfItsPixelsBecomeOneOp) {
+  for (const bool read_elsewhere : {false, true}) {
+    Graph graph;
+    Builder b(graph);
+    const auto number = [&](const std::string& name) {
+      return Value(b.input(name, {{}, DType::i64}));
+    };
+    ops::PictureBatch gather;
+    gather.batch_size = gather.count = 4;
+    const Outputs batch = b.add(gather, {b.input("pictures", {{9, 6, 5, 3}, DType::u8}),
+                                         b.input("labels", {{9}, DType::i32}), number("seed"),
+                                         number("epoch"), number("counter"), number("start")});
+    ops::Rescale rescale;
+    rescale.scale = {0.5};
+    rescale.offset = {-1};
+    const Value x = b.add(rescale, {batch[0]});
+    graph.mark_output("x", b.add(ops::Cast(DType::bf16), {x}));
+    graph.mark_output("y", batch[1]);
+    if (read_elsewhere) graph.mark_output("f32", x);
+    const Graph fused = remove_dead(fuse_picture_rescale(graph));
+    EXPECT_EQ(count(fused, "rescale"), 0);
+    EXPECT_EQ(count(fused, "cast"), read_elsewhere ? 1 : 0);
+    EXPECT_EQ(fused.type(fused.outputs()[0].second), (ValueType{{4, 6, 5, 3}, DType::bf16}));
   }
 }
 

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 
 #include "fovea/ops.h"
@@ -85,6 +87,25 @@ TEST(Plan, SharesMemoryBetweenValuesThatNeverMeet) {
   }
 }
 
+/// A kernel for many tensors may still have to read an input when it has overwritten another.
+TEST(Plan, NothingIsOverwrittenThatANodeReadsTwice) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {{64}, DType::f32});
+  const Value once = b.add(ops::Scale{}, {x});
+  const Value sum = b.add(ops::Add{}, {once, x});
+  graph.mark_output("y", b.add(ops::Add{}, {sum, sum}));
+  PlanOptions options;
+  options.force = parse_forced_kernels("scale:reference,add:reference");
+  const Plan plan(graph, cpu_device(), options);
+  const auto place = [&](int value) { return plan.values()[static_cast<std::size_t>(value)].slot; };
+  ASSERT_EQ(plan.steps().size(), 3U);
+  const PlanStep& first = plan.steps()[1];
+  const PlanStep& second = plan.steps()[2];
+  EXPECT_EQ(place(first.outputs[0]), place(first.inputs[0])) << "once may be overwritten";
+  EXPECT_NE(place(second.outputs[0]), place(second.inputs[0]));
+}
+
 TEST(Plan, ExecutionsOfOneArenaSurviveItsGrowth) {
   SmallNet small(2);
   SmallNet large(512);
@@ -143,6 +164,64 @@ TEST(Execution, NamesAnInputThatWasNotBound) {
   SmallNet net;
   Execution execution(net.plan(), net.variables, std::make_shared<Arena>(net.device));
   EXPECT_NE(error_of([&] { execution.run(); }).find("input 'x' was not bound"), std::string::npos);
+}
+
+/// Notes the ranges, and replays recordings without them, as a GPU does.
+class RangeStream final : public Stream {
+ public:
+  std::vector<std::string> ranges;
+  int open = 0;
+
+  void* handle() const override { return nullptr; }
+  void upload(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
+  void download(void* to, const void* from, std::size_t bytes) override { copy(to, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    std::memcpy(to, from, bytes);
+  }
+  void fill(void* to, std::uint8_t byte, std::size_t bytes) override {
+    std::memset(to, byte, bytes);
+  }
+  double milliseconds(const std::function<void()>& work) override {
+    work();
+    return 0;
+  }
+  void synchronize() override {}
+  std::unique_ptr<Recording> record(const std::function<void()>& work) override {
+    class Replay final : public Recording {
+      void replay() override {}
+    };
+    work();
+    return std::make_unique<Replay>();
+  }
+  void begin_range(const char* name) override {
+    ranges.emplace_back(name);
+    ++open;
+  }
+  void end_range() noexcept override { --open; }
+};
+
+TEST(Execution, MarksEachStepAsARangeWhereThatIsWanted) {
+  SmallNet net;
+  const Tensor x = ramp({4, 8});
+  const auto ranges_of_runs = [&](int runs) {
+    const auto stream = std::make_shared<RangeStream>();
+    Execution execution(net.plan(false), net.variables,
+                        std::make_shared<Arena>(net.device, stream));
+    execution.bind_input(0, x.raw());
+    for (int i = 0; i < runs; ++i) execution.run();
+    EXPECT_EQ(stream->open, 0);
+    return stream->ranges;
+  };
+  EXPECT_TRUE(ranges_of_runs(1).empty());
+  setenv("FOVEA_NVTX", "1", 1);
+  const std::vector<std::string> once = ranges_of_runs(1);
+  const std::vector<std::string> replayed = ranges_of_runs(4);
+  setenv("FOVEA_NVTX", "0", 1);
+  const std::vector<std::string> off = ranges_of_runs(1);
+  unsetenv("FOVEA_NVTX");
+  EXPECT_EQ(once, (std::vector<std::string>{"hidden", "hidden", "hidden", "head"}));
+  EXPECT_EQ(replayed.size(), 2 * once.size()) << "the eager run and the recorded one";
+  EXPECT_TRUE(off.empty());
 }
 
 TEST(KernelTable, RefusesANameThatIsTaken) {

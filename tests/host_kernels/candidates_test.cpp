@@ -11,7 +11,6 @@
 #include <set>
 #include <sstream>
 
-#include "tests/host_kernels/launchers_without_op.h"
 #include "tests/host_kernels/run_candidate.h"
 #include "tests/support/op_case.h"
 #include "tests/support/run_op.h"
@@ -34,7 +33,7 @@ double tolerance_of(const OpCase& op_case, DType dtype) {
 constexpr double kMostOperations = 1e7;
 
 std::vector<DType> types_for(const OpCase& op_case) {
-  if (op_case.flops > kMostOperations) return {DType::f16};
+  if (op_case.cost().flops > kMostOperations) return {DType::f16};
   return {DType::f32, DType::f16, DType::bf16};
 }
 
@@ -118,6 +117,21 @@ TEST_P(HostKernels, AgreeWithTheF64Reference) {
   }
 }
 
+TEST_P(HostKernels, AcceptWhatTheyMust) {
+  for (const OpCase& op_case : op_cases()) {
+    if (op_case.op_name() != GetParam()) continue;
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+      for (const std::string& candidate : op_case.accepting_on_cuda) {
+        const LowerResult result =
+            lower_for_cuda(*op_case.op(dtype), make_inputs(op_case, dtype), candidate);
+        const auto* decline = std::get_if<Decline>(&result);
+        EXPECT_EQ(decline == nullptr ? "accepted" : decline->reason, "accepted")
+            << op_case.name << ", " << candidate;
+      }
+    }
+  }
+}
+
 /// Names of all __global__ functions in kernels/.
 std::set<std::string> kernels_in_sources() {
   std::set<std::string> names;
@@ -140,7 +154,7 @@ std::set<std::string> kernels_in_sources() {
 /// The op cases, and the tests of launchers that serve no op, reach every kernel that there is.
 TEST(HostKernelCoverage, EveryKernelRuns) {
   for (const OpCase& op_case : op_cases()) {
-    if (op_case.flops > kMostOperations) continue;
+    if (op_case.cost().flops > kMostOperations) continue;
     const OpPtr op = op_case.op(DType::f32);
     const std::vector<Tensor> inputs = make_inputs(op_case, DType::f32);
     for (const KernelTable::Candidate& candidate : cuda_table().candidates(op->name())) {
@@ -149,7 +163,6 @@ TEST(HostKernelCoverage, EveryKernelRuns) {
       run_candidate(*op, inputs, candidate.name);
     }
   }
-  run_picture_batch();
   run_statistics_of_sums();
   const std::set<std::string> sources = kernels_in_sources();
   const std::vector<std::string> run = on_host::kernels_run();

@@ -1,32 +1,15 @@
 // gemm_kernel where the op cases do not lead: its large tiles, tf32, the chips before sm_80.
 #include <gtest/gtest.h>
 
-#include "fovea/ops/conv.h"
 #include "fovea/ops/matmul.h"
 #include "kernels/conv.h"
 #include "kernels/gemm_configs.cuh"
 #include "kernels/matmul.h"
-#include "tests/host_kernels/run_candidate.h"
-#include "tests/support/op_case.h"
+#include "tests/host_kernels/check_candidate.h"
 #include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {
-
-/// Sets a number, and puts it back.
-class Overridden {
- public:
-  Overridden(std::int64_t& number, std::int64_t value) : number_(number), before_(number) {
-    number = value;
-  }
-  ~Overridden() { number_ = before_; }
-  Overridden(const Overridden&) = delete;
-  Overridden& operator=(const Overridden&) = delete;
-
- private:
-  std::int64_t& number_;
-  std::int64_t before_;
-};
 
 class OnArchitecture {
  public:
@@ -35,37 +18,6 @@ class OnArchitecture {
   OnArchitecture(const OnArchitecture&) = delete;
   OnArchitecture& operator=(const OnArchitecture&) = delete;
 };
-
-double tolerance_of(DType dtype) {
-  return dtype == DType::f32 ? 1e-5 : dtype == DType::f16 ? 2e-3 : 1e-2;
-}
-
-/// `candidate` against the f64 reference of the same, rounded inputs.
-void check(const OpCase& op_case, DType dtype, const std::string& candidate) {
-  SCOPED_TRACE(op_case.name + " in " + std::string(dtype_name(dtype)));
-  const OpPtr op = op_case.op(dtype);
-  const std::vector<Tensor> inputs = make_inputs(op_case, dtype);
-  const LowerResult lowered = lower_for_cuda(*op, inputs, candidate);
-  if (const auto* decline = std::get_if<Decline>(&lowered)) FAIL() << decline->reason;
-  std::vector<Tensor> wide;
-  for (const Tensor& input : inputs) wide.push_back(input.to(DType::f64));
-  const std::vector<Tensor> expected = run_reference(op_case.op(DType::f64), wide);
-  const std::vector<Tensor> results = run_candidate(*op, inputs, candidate);
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    EXPECT_LE(relative_error(results[i], expected[i]), tolerance_of(dtype)) << "output " << i;
-  }
-}
-
-/// All three passes of one convolution.
-std::vector<OpCase> passes(const Shape& x, std::int64_t filters, Size2 kernel,
-                           const ops::ConvAttributes& attributes) {
-  const Shape w = {filters, kernel.h, kernel.w, x.c()};
-  const WindowGeometry window = attributes.geometry({x.h(), x.w()}, kernel);
-  const Shape y = {x.n(), window.output.h, window.output.w, filters};
-  return {OpCase("forward", ops::Conv2d(attributes), {{x}, {w}}),
-          OpCase("data", ops::Conv2dBackwardData(attributes, {x.h(), x.w()}), {{y}, {w}}),
-          OpCase("filter", ops::Conv2dBackwardFilter(attributes, kernel), {{x}, {y}})};
-}
 
 std::vector<OpCase> products(std::int64_t rows, std::int64_t inner, std::int64_t columns) {
   ops::MatMul transposed_a, transposed_b;
@@ -81,14 +33,15 @@ TEST(Gemm, LargeTilesAgree) {
   const Overridden blocks(kernels::many_blocks, 1);
   for (const DType dtype : kTypes) {
     for (const std::int64_t columns : {136, 40}) {
-      for (const OpCase& op_case : products(136, 72, columns)) check(op_case, dtype, "gemm");
+      for (const OpCase& op_case : products(136, 72, columns))
+        check_candidate(op_case, dtype, "gemm");
     }
     // More than 128 pixels, channels and filters, so that each pass has more than one large tile.
-    for (const OpCase& op_case : passes({1, 13, 11, 136}, 136, 1, {})) {
-      check(op_case, dtype, "implicit_gemm");
+    for (const OpCase& op_case : conv_passes({1, 13, 11, 136}, 136, 1, {})) {
+      check_candidate(op_case, dtype, "implicit_gemm");
     }
-    for (const OpCase& op_case : passes({1, 14, 15, 16}, 24, 3, {1, Padding::same(), 1, 1})) {
-      check(op_case, dtype, "implicit_gemm");
+    for (const OpCase& op_case : conv_passes({1, 14, 15, 16}, 24, 3, {1, Padding::same(), 1, 1})) {
+      check_candidate(op_case, dtype, "implicit_gemm");
     }
   }
 }
@@ -96,13 +49,13 @@ TEST(Gemm, LargeTilesAgree) {
 TEST(Gemm, ChipsBeforeSm80Agree) {
   const OnArchitecture turing(75);
   for (const DType dtype : kTypes) {
-    for (const OpCase& op_case : products(40, 104, 72)) check(op_case, dtype, "gemm");
-    for (const OpCase& op_case : products(6, 10, 4)) check(op_case, dtype, "gemm");
-    for (const OpCase& op_case : passes({2, 7, 6, 8}, 16, 3, {2, Padding::same(), 1, 1})) {
-      check(op_case, dtype, "implicit_gemm");
+    for (const OpCase& op_case : products(40, 104, 72)) check_candidate(op_case, dtype, "gemm");
+    for (const OpCase& op_case : products(6, 10, 4)) check_candidate(op_case, dtype, "gemm");
+    for (const OpCase& op_case : conv_passes({2, 7, 6, 8}, 16, 3, {2, Padding::same(), 1, 1})) {
+      check_candidate(op_case, dtype, "implicit_gemm");
     }
-    for (const OpCase& op_case : passes({2, 5, 6, 6}, 10, 3, {1, Padding::same(), 1, 1})) {
-      check(op_case, dtype, "implicit_gemm");
+    for (const OpCase& op_case : conv_passes({2, 5, 6, 6}, 10, 3, {1, Padding::same(), 1, 1})) {
+      check_candidate(op_case, dtype, "implicit_gemm");
     }
   }
 }
@@ -170,7 +123,7 @@ TEST(Gemm, Tf32ConvolutionsAgree) {
                                     .dilation_width = 1,
                                     .pad_top = 1,
                                     .pad_left = 0};
-  const std::vector<OpCase> cases = passes({2, 7, 6, 8}, 12, 3, {2, Padding::same(), 1, 1});
+  const std::vector<OpCase> cases = conv_passes({2, 7, 6, 8}, 12, 3, {2, Padding::same(), 1, 1});
   for (std::size_t pass = 0; pass < 3; ++pass) {
     const std::vector<Tensor> inputs = make_inputs(cases[pass], DType::f32);
     const std::vector<Tensor> expected =

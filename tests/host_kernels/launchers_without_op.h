@@ -4,8 +4,7 @@
 
 namespace fovea::test {
 
-/// Each runs its launchers once.
-void run_picture_batch();
+/// Runs its launcher once.
 void run_statistics_of_sums();
 
 }  // namespace fovea::test

@@ -13,14 +13,16 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// The maxima and their places in the windows 2x2 of a picture of two rows, in every channel.
+/// The maxima, or minima, and their places in the windows 2x2 of a picture of two rows, in every
+/// channel.
+template <class PoolOp = ops::MaxPool2d>
 std::vector<Tensor> pooled(const std::vector<double>& cells, std::int64_t channels, DType dtype) {
   const auto width = static_cast<std::int64_t>(cells.size()) / 2;
   Tensor x({1, 2, width, channels}, DType::f64);
   for (std::int64_t i = 0; i < x.numel(); ++i) {
     x.data<double>()[i] = cells[static_cast<std::size_t>(i / channels)];
   }
-  return run_candidate(ops::MaxPool2d{}, std::vector<Tensor>{x.to(dtype)}, "cuda");
+  return run_candidate(PoolOp{}, std::vector<Tensor>{x.to(dtype)}, "cuda");
 }
 
 TEST(MaxPool, NanIsLargerThanAnyNumberAndTheFirstWins) {
@@ -47,6 +49,25 @@ TEST(MaxPool, MinusInfinityIsANumberLikeOthers) {
   EXPECT_EQ(results[1].item(0), 0) << "the first of equal cells";
   EXPECT_EQ(results[0].item(1), -5);
   EXPECT_EQ(results[1].item(1), 3);
+}
+
+TEST(MinPool, IsMaxPoolingOfTheNegatedPicture) {
+  const std::vector<double> cells = {1,    kInfinity, kNan, 2, -kInfinity, -3, kInfinity, kInfinity,
+                                     kNan, 3,         4,    7, 5,          -3, kInfinity, 6};
+  std::vector<double> negated;
+  for (const double cell : cells) negated.push_back(-cell);
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+    for (const std::int64_t channels : {1, 8}) {
+      const std::vector<Tensor> smallest = pooled<ops::MinPool2d>(negated, channels, dtype);
+      const std::vector<Tensor> largest = pooled(cells, channels, dtype);
+      for (std::int64_t i = 0; i < largest[0].numel(); ++i) {
+        const double value = smallest[0].item(i);
+        EXPECT_TRUE(value == -largest[0].item(i) ||
+                    (std::isnan(value) && std::isnan(largest[0].item(i))));
+        EXPECT_EQ(smallest[1].item(i), largest[1].item(i));
+      }
+    }
+  }
 }
 
 /// Batches with more threads than 31 bits can count go in several launches.
@@ -81,6 +102,7 @@ TEST(Pool, EmptyBatches) {
   const Tensor x({0, 4, 4, 3}, DType::f32), dy({0, 2, 2, 3}, DType::f32);
   const Tensor mean({0, 3}, DType::f32);
   EXPECT_EQ(output_of(ops::MaxPool2d{}, {x}), dy.shape());
+  EXPECT_EQ(output_of(ops::MinPool2d{}, {x}), dy.shape());
   EXPECT_EQ(output_of(ops::AvgPool2d{}, {x}), dy.shape());
   EXPECT_EQ(output_of(ops::GlobalAvgPool{}, {x}), mean.shape());
   ops::MaxPool2dBackward max_backward;

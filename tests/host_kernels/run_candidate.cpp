@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <valarray>
 
 #include "cuda/table.h"
 #include "fovea/error.h"
@@ -49,9 +50,9 @@ LowerResult lower_for_cuda(const Op& op, std::span<const Tensor> inputs,
   const std::vector<ValueType> output_types = op.infer(input_types);
   const std::vector<Layout> layouts(inputs.size());
   const std::vector<Layout> wanted(op.name() == "reorder" ? 1 : 0);
-  const bool used[8] = {true, true, true, true, true, true, true, true};
+  const std::valarray<bool> used(true, output_types.size());
   const LowerRequest request{
-      input_types, output_types, layouts, {used, output_types.size()}, wanted, 1};
+      input_types, output_types, layouts, {std::begin(used), used.size()}, wanted, 1};
   for (const KernelTable::Candidate& known : cuda_table().candidates(op.name())) {
     if (known.name == candidate) return known.factory(op, request);
   }

@@ -1,6 +1,7 @@
 // Whole models on the CUDA device's plans and kernels, run on the host: they train as on the CPU.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 
@@ -9,6 +10,7 @@
 #include "host/train/step_graph.h"
 #include "tests/data/data_test_support.h"
 #include "tests/host_kernels/cuda_on_host_device.h"
+#include "tests/io/io_test_support.h"
 #include "tests/support/expect_error.h"
 #include "tests/train/small_data.h"
 
@@ -146,9 +148,110 @@ TEST_P(CudaTraining, LearnsIn16Bits) {
   }
 }
 
+/// The least that takes pictures: what is tested is where they come from.
+Network small_classifier() {
+  return Sequential{Input({8, 8, 3}), Rescaling(1.0 / 255), Flatten(), Dropout(0.2),
+                    Dense(3, {.activation = "softmax"})};
+}
+
+/// What fit() does to a model, with the data in device memory or uploaded step by step.
+struct FitRun {
+  Model model = compiled_model(small_classifier(), 3, 1, "f32", "cuda_on_host");
+  FitOptions options = quiet(2);
+  History history;
+  explicit FitRun(bool on_device) {
+    options.data_on_device = on_device;
+    options.validation_split = 0.25;
+    options.augmentation.random_flip().pad_and_crop(1).cutout(2);
+  }
+  void run() {
+    history = model.fit(bright_channel(92), options);
+  }  // 69 to train on: 4 batches and 5
+};
+
+TEST(CudaFit, DataOnTheDeviceTrainsAsUploadedBatchesDo) {
+  for (const int accumulate_steps : {1, 2}) {
+    SCOPED_TRACE(accumulate_steps);
+    FitRun resident(true), streamed(false);
+    for (FitRun* run : {&resident, &streamed}) {
+      run->options.accumulate_steps = accumulate_steps;
+      run->run();
+    }
+    EXPECT_TRUE(same_weights(resident.model, streamed.model));
+    EXPECT_EQ(resident.history.logs, streamed.history.logs);
+  }
+}
+
+TEST(CudaFit, OnlyPicturesThatFitStayOnTheDevice) {
+  const auto streamed_because = [](const Dataset& data, const Augmentation& augmentation) {
+    Model model = compiled_model(small_classifier(), 3, 1, "f32", "cuda_on_host");
+    FitOptions options = quiet(1, 200);
+    options.augmentation = augmentation;
+    return model.fit(data, options).streamed_because;
+  };
+  EXPECT_EQ(streamed_because(bright_channel(92), Augmentation().random_flip()), "");
+  const Augmentation own = Augmentation().add(
+      "mine", [](const std::uint8_t*, std::uint8_t*, const Shape&, PictureRandom&) {});
+  EXPECT_EQ(streamed_because(bright_channel(92), own),
+            "there is an augmentation of the program's own");
+  EXPECT_EQ(streamed_because(bright_channel(200), {}), "it is too large");
+  Dataset floats = bright_channel(92);
+  floats.x = floats.x.to(DType::f32);
+  EXPECT_EQ(streamed_because(floats, {}), "the inputs are no u8 pictures");
+}
+
+class StopAfter : public Callback {
+ public:
+  StopAfter(std::atomic<bool>& flag, int epoch, std::int64_t step)
+      : flag_(flag), epoch_(epoch), step_(step) {}
+  void on_step_end(Model&, int epoch, std::int64_t step, const Logs&) override {
+    if (epoch == epoch_ && step == step_) flag_ = true;
+  }
+
+ private:
+  std::atomic<bool>& flag_;
+  int epoch_;
+  std::int64_t step_;
+};
+
+TEST(CudaFit, ResumesInTheMiddleOfAnEpochOfDataOnTheDevice) {
+  const TemporaryFolder folder;
+  FitRun straight(true), interrupted(true), resumed(true);
+  straight.run();
+  std::atomic<bool> stop = false;
+  interrupted.options.interrupt = &stop;
+  interrupted.options.checkpoint.path = folder.file("run.fov");
+  interrupted.options.callbacks = {std::make_shared<StopAfter>(stop, 1, 2)};
+  expect_error(ErrorCode::interrupted, "after step 3 of epoch 2", [&] { interrupted.run(); });
+  resumed.model.resume(folder.file("run.fov"));
+  resumed.run();
+  EXPECT_TRUE(same_weights(straight.model, resumed.model));
+  EXPECT_EQ(straight.history.logs, resumed.history.logs);
+}
+
+TEST(CudaFit, FindsItsStepAgainThatWasNotFinite) {
+  const auto error_of = [](bool on_device) -> std::string {
+    FitRun run(on_device);
+    CompileOptions compile;
+    compile.optimizer = Sgd(1e38);
+    compile.loss = "sparse_categorical_crossentropy";
+    run.model.compile(compile);
+    try {
+      run.run();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  };
+  EXPECT_NE(error_of(true).find("gave a loss or gradient that is not finite"), std::string::npos);
+  EXPECT_EQ(error_of(true), error_of(false));
+}
+
 /// Steps are lowered and their memory planned as on a GPU, without running them.
 TEST(CudaPlan, LowersTheTrainingStepsOfTheZoo) {
-  for (const auto& [name, batch] : {std::pair("cifar10_cnn", 32), std::pair("resnet20", 128)}) {
+  for (const auto& [name, batch, low] :
+       {std::tuple("cifar10_cnn", 32, DType::f32), std::tuple("cifar10_cnn", 32, DType::f16),
+        std::tuple("resnet20", 128, DType::f32), std::tuple("resnet20", 128, DType::f16)}) {
     const Network network = make_network(name);
     CompileOptions compile;
     compile.loss = "sparse_categorical_crossentropy";
@@ -157,12 +260,14 @@ TEST(CudaPlan, LowersTheTrainingStepsOfTheZoo) {
     spec.mode = StepMode::train;
     spec.inputs = {{network.inputs().front().shape.prepend(batch), DType::u8}};
     spec.targets = {{Shape({batch}), DType::i32}};
+    spec.low = low;
     spec.frozen = [](const std::string&) { return false; };
     const auto plan = compile_graph(build_step_graph(network, &compile, spec), cuda_on_host(), {});
     EXPECT_GT(plan->steps().size(), 20U);
     EXPECT_LT(plan->arena_bytes(), plan->naive_bytes());
-    std::printf("%s, batch %d: %zu kernels, arena %.1f MB (%.1f MB without sharing)\n%s", name,
-                batch, plan->steps().size(), static_cast<double>(plan->arena_bytes()) * 1e-6,
+    std::printf("%s, batch %d, %s: %zu kernels, arena %.1f MB (%.1f MB without sharing)\n%s", name,
+                batch, std::string(dtype_name(low)).c_str(), plan->steps().size(),
+                static_cast<double>(plan->arena_bytes()) * 1e-6,
                 static_cast<double>(plan->naive_bytes()) * 1e-6, plan->str().c_str());
   }
 }

@@ -24,6 +24,10 @@ std::vector<Range> activations() {
       {{Kind::tanh}, uniform(-3, 3), uniform(-1, 1)},
       {{Kind::gelu}, uniform(-3, 3), uniform(-3, 3)},
       {{Kind::silu}, uniform(-8, 8), uniform(-8, 8)},
+      {{Kind::step}, away_from_zero(), uniform(0, 1)},
+      {{Kind::selu}, away_from_zero(0.1, 3), away_from_zero(0.1, 1.5)},
+      {{Kind::softplus}, uniform(-6, 6), uniform(0.01, 6)},
+      {{Kind::hard_swish}, away_from_zero(0.1, 2.9), uniform(-5, 5)},
   };
 }
 

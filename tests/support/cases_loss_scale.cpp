@@ -7,10 +7,15 @@ namespace fovea::test {
 std::vector<OpCase> loss_scale_cases() {
   std::vector<OpCase> cases;
   const CaseInput scale{{}, constant(1024), DType::f32};
-  for (const Shape& shape : {Shape{}, Shape{7, 13}, Shape{2, 70001}}) {
-    const std::string label = std::to_string(shape.numel());
-    cases.push_back(OpCase(label, ops::Unscale{}, {{shape}, scale}));
-  }
+  const auto unscale = [&](const std::string& label, const std::vector<Shape>& shapes) {
+    std::vector<CaseInput> inputs = {scale};
+    for (const Shape& shape : shapes) inputs.push_back({shape, uniform(), std::nullopt, true});
+    cases.push_back(OpCase(label, ops::Unscale{}, inputs));
+  };
+  unscale("number", {Shape{}});
+  unscale("odd", {{7, 13}});
+  unscale("several", {{2, 70001}, {1}, {3, 3, 2, 5}, {0}, {1024}});
+  unscale("more_than_one_launch_takes", std::vector<Shape>(150, Shape{5}));
   const auto adjust = [&](const std::string& label, double first_scale, double good, bool finite) {
     ops::AdjustLossScale op;
     op.interval = 10;

@@ -7,8 +7,6 @@ namespace {
 struct Product {
   std::string label;
   std::int64_t rows, inner, columns;
-
-  double flops() const { return 2.0 * static_cast<double>(rows * inner * columns); }
 };
 
 void add_products(const Product& product, std::vector<OpCase>& cases) {
@@ -23,8 +21,7 @@ void add_products(const Product& product, std::vector<OpCase>& cases) {
                                   : Shape{product.inner, product.columns};
       const std::string label =
           product.label + (transpose_a ? "_t" : "_n") + (transpose_b ? "t" : "n");
-      cases.push_back(
-          OpCase(label, op, {{a}, {b}}).differentiate({0, 1}).operations(product.flops()));
+      cases.push_back(OpCase(label, op, {{a}, {b}}).differentiate({0, 1}));
     }
   }
 }
@@ -33,11 +30,9 @@ void add_fused(const Product& product, const std::string& label, Activation acti
                std::vector<OpCase>& cases) {
   ops::MatMulBiasAct op;
   op.activation = activation;
-  cases.push_back(OpCase(product.label + "_" + label, op,
-                         {{{product.rows, product.inner}},
-                          {{product.inner, product.columns}},
-                          {{product.columns}}})
-                      .operations(product.flops()));
+  cases.push_back(OpCase(
+      product.label + "_" + label, op,
+      {{{product.rows, product.inner}}, {{product.inner, product.columns}}, {{product.columns}}}));
 }
 
 }  // namespace

@@ -98,6 +98,13 @@ std::vector<OpCase> pool_cases() {
   cases.push_back(OpCase("ties", ops::MaxPool2d({{3, 2}, {2, 1}, Padding::same()}),
                          {{{2, 6, 5, 3}, integers(2)}}));
   for (OpCase& op_case : cases) op_case = op_case.must_accept({"blocked"});
+  for (const Pooling& pooling : poolings()) {
+    cases.push_back(
+        OpCase(pooling.label, ops::MinPool2d(pooling.attributes), {{pooling.x, distinct()}})
+            .differentiate({0}));
+  }
+  cases.push_back(OpCase("ties", ops::MinPool2d({{3, 2}, {2, 1}, Padding::same()}),
+                         {{{2, 6, 5, 3}, integers(2)}}));
   add_global("one_of_all", {1, 1, 1, 1}, cases);
   add_global("small", {3, 5, 7, 11}, cases);
   add_global("resnet", {4, 8, 8, 64}, cases);

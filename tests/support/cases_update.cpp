@@ -30,31 +30,39 @@ void add_counters(std::vector<OpCase>& cases) {
   cases.push_back(OpCase("not_finite", ops::CommitStep{}, {counter(11), flag(false)}));
 }
 
+/// So many small shapes, a few of them alike.
+std::vector<Shape> many_shapes(std::int64_t count) {
+  std::vector<Shape> shapes;
+  for (std::int64_t i = 0; i < count; ++i) shapes.push_back({1 + i % 11});
+  return shapes;
+}
+
 void add_averages(std::vector<OpCase>& cases) {
-  ops::UpdateAverage average;
-  average.momentum = 0.9;
   ops::AccumulateGradient clear;
   clear.clear = true;
   for (const bool finite : {true, false}) {
     for (const auto& [size, shape] :
          {std::pair("odd", Shape{3, 17}), std::pair("many", Shape{70001})}) {
       const std::string label = size + std::string(finite ? "" : "_not_finite");
-      cases.push_back(OpCase(label, average, {wide(shape), wide(shape), flag(finite)}));
       cases.push_back(
           OpCase(label, ops::AccumulateGradient{}, {wide(shape), wide(shape), flag(finite)}));
       cases.push_back(OpCase(label + "_clear", clear, {wide(shape), wide(shape), flag(finite)}));
+    }
+    for (const auto& [label, shapes] :
+         {std::pair("odd", std::vector<Shape>{{3, 17}}), std::pair("several", many_shapes(21)),
+          std::pair("more_than_one_launch_takes", many_shapes(200)),
+          std::pair("many", std::vector<Shape>{{70001}, {5}, {0}, {1024}})}) {
+      ops::UpdateAverages op;
+      op.momentum = 0.9;
+      op.averages = static_cast<std::int64_t>(shapes.size());
+      std::vector<CaseInput> inputs = {flag(finite)};
+      for (const Shape& shape : shapes) inputs.insert(inputs.end(), {wide(shape), wide(shape)});
+      cases.push_back(OpCase(label + std::string(finite ? "" : "_not_finite"), op, inputs));
     }
     const CaseInput number{{}, uniform(1, 2), DType::f64};
     cases.push_back(OpCase(finite ? "odd" : "not_finite", ops::AccumulateMetric{},
                            {number, number, {{37}}, flag(finite)}));
   }
-}
-
-/// So many small shapes, a few of them alike.
-std::vector<Shape> many_shapes(std::int64_t count) {
-  std::vector<Shape> shapes;
-  for (std::int64_t i = 0; i < count; ++i) shapes.push_back({1 + i % 11});
-  return shapes;
 }
 
 void add_gradient_check(std::vector<OpCase>& cases) {

@@ -99,15 +99,15 @@ OpCase OpCase::must_accept(std::vector<std::string> candidates) const {
   return copy;
 }
 
-OpCase OpCase::reference_may_decline() const {
+OpCase OpCase::cuda_must_accept(std::vector<std::string> candidates) const {
   OpCase copy = *this;
-  std::erase(copy.accepting, "reference");
+  copy.accepting_on_cuda = std::move(candidates);
   return copy;
 }
 
-OpCase OpCase::operations(double flops_of_the_formula) const {
+OpCase OpCase::reference_may_decline() const {
   OpCase copy = *this;
-  copy.flops = flops_of_the_formula;
+  std::erase(copy.accepting, "reference");
   return copy;
 }
 
@@ -115,6 +115,15 @@ OpCase OpCase::tolerance(double relative) const {
   OpCase copy = *this;
   copy.relative_tolerance = relative;
   return copy;
+}
+
+Cost OpCase::cost() const {
+  std::vector<ValueType> types;
+  for (const CaseInput& input : inputs) {
+    types.push_back({input.shape, input.dtype.value_or(DType::f32)});
+  }
+  const OpPtr f32_op = op(DType::f32);
+  return cost_of(*f32_op, types, f32_op->infer(types));
 }
 
 std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype) {
@@ -143,6 +152,7 @@ const std::vector<OpCase>& op_cases() {
     append(all, loss_cases());
     append(all, update_cases());
     append(all, loss_scale_cases());
+    append(all, data_cases());
     return all;
   }();
   return cases;

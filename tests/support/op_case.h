@@ -11,6 +11,7 @@
 
 #include "fovea/op.h"
 #include "fovea/tensor.h"
+#include "host/ops/cost.h"
 
 namespace fovea::test {
 
@@ -60,11 +61,10 @@ struct OpCase {
   /// Candidates that may not decline the case in f32, besides "reference", which never may where
   /// the op has it.
   OpCase must_accept(std::vector<std::string> candidates) const;
+  /// Candidates of the CUDA device that may not decline the case, in any type.
+  OpCase cuda_must_accept(std::vector<std::string> candidates) const;
   /// For an op that has "reference", but not for these attributes.
   OpCase reference_may_decline() const;
-  /// Multiplications and additions of the formula, for the op benchmark; 0 where memory traffic is
-  /// what counts.
-  OpCase operations(double flops) const;
   /// |d| / |ref| of each f32 output against the f64 reference.
   OpCase tolerance(double relative) const;
 
@@ -73,10 +73,12 @@ struct OpCase {
   std::vector<CaseInput> inputs;
   std::vector<int> differentiable;
   std::vector<std::string> accepting = {"reference"};
+  std::vector<std::string> accepting_on_cuda;
   double relative_tolerance = 1e-5;
-  double flops = 0;
 
   std::string op_name() const { return std::string(op(DType::f32)->name()); }
+  /// Of one evaluation in f32.
+  Cost cost() const;
 };
 
 /// The inputs' values. Those in f32 and in f64 are the same numbers, exact in f32.
@@ -94,6 +96,7 @@ std::vector<OpCase> activation_cases();
 std::vector<OpCase> loss_cases();
 std::vector<OpCase> update_cases();
 std::vector<OpCase> loss_scale_cases();
+std::vector<OpCase> data_cases();
 
 /// For GoogleTest: prints and names a case.
 inline void PrintTo(const OpCase& op_case, std::ostream* out) { *out << op_case.name; }

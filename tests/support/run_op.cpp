@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <valarray>
 
 #include "fovea/ops/basic.h"
 #include "host/graph/execution.h"
@@ -50,9 +51,9 @@ LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::st
   for (const Tensor& input : inputs) input_types.push_back(type_of(input));
   const std::vector<ValueType> output_types = op->infer(input_types);
   const std::vector<Layout> layouts(inputs.size());
-  const bool used[8] = {true, true, true, true, true, true, true, true};
+  const std::valarray<bool> used(true, output_types.size());
   const LowerRequest request{
-      input_types, output_types, layouts, {used, output_types.size()}, {}, 1};
+      input_types, output_types, layouts, {std::begin(used), used.size()}, {}, 1};
   for (const KernelTable::Candidate& known : device.kernels().candidates(op->name())) {
     if (known.name == candidate) return known.factory(*op, request);
   }

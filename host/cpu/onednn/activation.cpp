@@ -26,13 +26,15 @@ std::optional<Eltwise> eltwise_of(const Activation& activation) {
       return Eltwise{algorithm::eltwise_gelu_erf, algorithm::eltwise_gelu_erf};
     case Activation::Kind::silu:
       return Eltwise{algorithm::eltwise_swish, algorithm::eltwise_swish, 1.0F};
+    default:
+      return {};
   }
   return {};
 }
 
 namespace {
 
-Decline no_function() { return {"the identity is no elementwise function of oneDNN's"}; }
+Decline no_function() { return {"oneDNN has no such elementwise function"}; }
 Decline no_fast_kernel() { return {"oneDNN has only its reference kernel for this activation"}; }
 
 LowerResult activate(const ops::Activate& op, const LowerRequest& request) {

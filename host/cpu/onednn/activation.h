@@ -16,7 +16,12 @@ struct Eltwise {
   float alpha = 0;
 };
 
-/// Nothing for the identity.
+/// Nothing for the identity, and for what oneDNN does not have.
 std::optional<Eltwise> eltwise_of(const Activation& activation);
+
+/// Whether a product or a convolution of oneDNN's can have it behind it.
+inline bool has_activation(const Activation& activation) {
+  return activation.kind == Activation::Kind::identity || eltwise_of(activation).has_value();
+}
 
 }  // namespace fovea::onednn

@@ -120,6 +120,7 @@ LowerResult forward(const Problem& problem, const LowerRequest& request,
     return describe_forward(problem, algorithm, tag, recipe_attributes(), bias);
   });
   if (!plain) return no_fast_kernel();
+  if (!has_activation(activation)) return Decline{"oneDNN has no such activation"};
   auto desc = *plain;
   if (residual || activation.kind != Activation::Kind::identity) {
     dnnl::post_ops operations;

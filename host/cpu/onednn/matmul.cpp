@@ -18,6 +18,7 @@ Desc matrix(const Shape& shape, bool transposed) {
 /// The operands are inputs 0 and 1; input 2, where there is one, is the bias.
 LowerResult product(const LowerRequest& request, bool transpose_a, bool transpose_b,
                     const Activation& activation) {
+  if (!has_activation(activation)) return Decline{"oneDNN has no such activation"};
   const Desc a = matrix(request.inputs[0].shape, transpose_a);
   const Desc b = matrix(request.inputs[1].shape, transpose_b);
   const Desc c = matrix(request.outputs[0].shape, false);

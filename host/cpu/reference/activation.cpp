@@ -49,10 +49,21 @@ void activate(const ops::Activate& op, const KernelContext& context) {
       return map([](T v) { return v * normal_cdf(v); });
     case Kind::silu:
       return map([](T v) { return v * sigmoid(v); });
+    case Kind::step:
+      return map([](T v) { return v > 0 ? T{1} : v <= 0 ? T{0} : v; });
+    case Kind::selu:
+      return map([](T v) {
+        return static_cast<T>(ops::kSeluScale) *
+               (v < 0 ? static_cast<T>(ops::kSeluAlpha) * std::expm1(v) : v);
+      });
+    case Kind::softplus:
+      return map([](T v) { return std::max(v, T{0}) + std::log1p(std::exp(-std::abs(v))); });
+    case Kind::hard_swish:
+      return map([](T v) { return v <= -3 ? T{0} : v >= 3 ? v : v * (v + 3) / 6; });
   }
 }
 
-/// dx = dy f', where f' is had from y = f(x) or, for gelu and silu, from x.
+/// dx = dy f', where f' is had from y = f(x) or, for those that save it, from x.
 template <class T>
 void activate_backward(const ops::ActivateBackward& op, const KernelContext& context) {
   const T* dy = context.input<T>(0);
@@ -84,6 +95,17 @@ void activate_backward(const ops::ActivateBackward& op, const KernelContext& con
         const T s = sigmoid(x);
         return s * (1 + x * (1 - s));
       });
+    case Kind::step:
+      return map([](T) { return T{0}; });
+    case Kind::selu:
+      return map([](T y) {
+        const T scale = static_cast<T>(ops::kSeluScale);
+        return y > 0 ? scale : y + scale * static_cast<T>(ops::kSeluAlpha);
+      });
+    case Kind::softplus:
+      return map([](T y) { return -std::expm1(-y); });
+    case Kind::hard_swish:
+      return map([](T x) { return x <= -3 ? T{0} : x >= 3 ? T{1} : (2 * x + 3) / 6; });
   }
 }
 

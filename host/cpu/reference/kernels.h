@@ -21,6 +21,7 @@ void add_reference_activation(KernelTable& table);
 void add_reference_loss(KernelTable& table);
 void add_reference_update(KernelTable& table);
 void add_reference_loss_scale(KernelTable& table);
+void add_reference_data(KernelTable& table);
 
 template <class DerivedOp>
 using ReferenceKernel = void (*)(const DerivedOp&, const KernelContext&);

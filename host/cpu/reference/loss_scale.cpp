@@ -9,11 +9,13 @@ namespace {
 
 template <class T>
 void unscale(const ops::Unscale&, const KernelContext& context) {
-  const T* x = context.input<T>(0);
-  T* y = context.output<T>(0);
-  const T factor = T{1} / static_cast<T>(*context.input<float>(1));
-  for_each_element(context.threads(), context.output_shape(0).numel(),
-                   [=](std::int64_t i) { y[i] = x[i] * factor; });
+  const T factor = T{1} / static_cast<T>(*context.input<float>(0));
+  for (std::size_t output = 0; output < context.output_count(); ++output) {
+    const T* x = context.input<T>(output + 1);
+    T* y = context.output<T>(output);
+    for_each_element(context.threads(), context.output_shape(output).numel(),
+                     [=](std::int64_t i) { y[i] = x[i] * factor; });
+  }
 }
 
 void adjust_loss_scale(const ops::AdjustLossScale& op, const KernelContext& context) {
@@ -31,7 +33,7 @@ void adjust_loss_scale(const ops::AdjustLossScale& op, const KernelContext& cont
 }  // namespace
 
 void add_reference_loss_scale(KernelTable& table) {
-  table.add<ops::Unscale>("reference", reference(unscale<float>, unscale<double>, {{{0, 0}}}));
+  table.add<ops::Unscale>("reference", reference(unscale<float>, unscale<double>, {{}, {}, 1}));
   table.add<ops::AdjustLossScale>("reference", any_type(adjust_loss_scale));
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "host/cpu/parallel.h"
 #include "host/cpu/reference/kernels.h"
@@ -58,10 +59,10 @@ struct Problem {
   }
 };
 
-/// One output pixel: the first largest cell of each channel and its index. A NaN counts as larger
-/// than any number, so that none is lost.
-template <class T, class Index>
-void largest(const Problem& problem, const Cells& cells, const T* x, T* y, Index* argmax) {
+/// One output pixel: each channel's first cell than which none is better, and its index. A NaN
+/// counts as better than any number, so that none is lost.
+template <class Better, class T, class Index>
+void choose(const Problem& problem, const Cells& cells, const T* x, T* y, Index* chosen) {
   const std::int64_t channels = problem.channels;
   bool first = true;
   for (std::int64_t ih = cells.top; ih < cells.bottom; ++ih) {
@@ -71,36 +72,46 @@ void largest(const Problem& problem, const Cells& cells, const T* x, T* y, Index
                                             (iw - cells.origin_w));
       for (std::int64_t c = 0; c < channels; ++c) {
         const bool first_nan = std::isnan(cell[c]) && !std::isnan(y[c]);
-        const bool larger = first || cell[c] > y[c] || first_nan;
-        y[c] = larger ? cell[c] : y[c];
-        argmax[c] = larger ? index : argmax[c];
+        const bool better = first || Better{}(cell[c], y[c]) || first_nan;
+        y[c] = better ? cell[c] : y[c];
+        chosen[c] = better ? index : chosen[c];
       }
       first = false;
     }
   }
 }
 
-template <class T, class Index>
-void max_pool_indexed(const Problem& problem, const KernelContext& context) {
+template <class Better, class T, class Index>
+void choose_indexed(const Problem& problem, const KernelContext& context) {
   const std::int64_t channels = problem.channels;
   problem.for_each_image(context.threads(), [&](std::int64_t image) {
     const T* x = context.input<T>(0) + image * problem.input_size();
     T* y = context.output<T>(0) + image * problem.output_size();
-    Index* argmax = context.output<Index>(1) + image * problem.output_size();
+    Index* chosen = context.output<Index>(1) + image * problem.output_size();
     for_each_pixel(problem.window, [&](std::int64_t pixel, const Cells& cells) {
-      largest(problem, cells, x, y + pixel * channels, argmax + pixel * channels);
+      choose<Better>(problem, cells, x, y + pixel * channels, chosen + pixel * channels);
     });
   });
 }
 
+template <class Better, class T>
+void choose_cells(const ops::PoolAttributes& attributes, const KernelContext& context) {
+  const Problem problem(attributes, context.input_shape(0));
+  if (context.output_type(1).dtype == DType::u8) {
+    choose_indexed<Better, T, std::uint8_t>(problem, context);
+  } else {
+    choose_indexed<Better, T, std::int32_t>(problem, context);
+  }
+}
+
 template <class T>
 void max_pool(const ops::MaxPool2d& op, const KernelContext& context) {
-  const Problem problem(op, context.input_shape(0));
-  if (context.output_type(1).dtype == DType::u8) {
-    max_pool_indexed<T, std::uint8_t>(problem, context);
-  } else {
-    max_pool_indexed<T, std::int32_t>(problem, context);
-  }
+  choose_cells<std::greater<>, T>(op, context);
+}
+
+template <class T>
+void min_pool(const ops::MinPool2d& op, const KernelContext& context) {
+  choose_cells<std::less<>, T>(op, context);
 }
 
 template <class T, class Index>
@@ -214,6 +225,7 @@ void global_avg_pool_backward(const ops::GlobalAvgPoolBackward& op, const Kernel
 
 void add_reference_pool(KernelTable& table) {
   table.add<ops::MaxPool2d>("reference", reference(max_pool<float>, max_pool<double>));
+  table.add<ops::MinPool2d>("reference", reference(min_pool<float>, min_pool<double>));
   table.add<ops::MaxPool2dBackward>("reference",
                                     reference(max_pool_backward<float>, max_pool_backward<double>));
   table.add<ops::AvgPool2d>("reference", reference(avg_pool<float>, avg_pool<double>));

@@ -40,14 +40,16 @@ void commit_step(const ops::CommitStep&, const KernelContext& context) {
 }
 
 template <class T>
-void update_average(const ops::UpdateAverage& op, const KernelContext& context) {
-  if (!is_finite(context, 2)) return;
-  T* average = context.mutable_input<T>(0);
-  const T* value = context.input<T>(1);
+void update_averages(const ops::UpdateAverages& op, const KernelContext& context) {
+  if (!is_finite(context, 0)) return;
   const T kept = static_cast<T>(op.momentum);
   const T moved = static_cast<T>(1 - op.momentum);
-  for_each_element(context.threads(), context.input_shape(0).numel(),
-                   [=](std::int64_t i) { average[i] = kept * average[i] + moved * value[i]; });
+  for (std::size_t input = 1; input < context.input_count(); input += 2) {
+    T* average = context.mutable_input<T>(input);
+    const T* value = context.input<T>(input + 1);
+    for_each_element(context.threads(), context.input_shape(input).numel(),
+                     [=](std::int64_t i) { average[i] = kept * average[i] + moved * value[i]; });
+  }
 }
 
 template <class T>
@@ -322,8 +324,8 @@ void add_reference_update(KernelTable& table) {
   table.add<ops::GradientCheck>("reference", lower_gradient_check);
   table.add<ops::HoldStep>("reference", any_type(hold_step));
   table.add<ops::CommitStep>("reference", any_type(commit_step));
-  table.add<ops::UpdateAverage>("reference",
-                                reference(update_average<float>, update_average<double>));
+  table.add<ops::UpdateAverages>("reference",
+                                 reference(update_averages<float>, update_averages<double>));
   table.add<ops::AccumulateMetric>(
       "reference", reference(accumulate_metric<float>, accumulate_metric<double>, {{}, {}, 2}));
   table.add<ops::AccumulateGradient>(

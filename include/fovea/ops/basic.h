@@ -8,6 +8,7 @@ namespace fovea::ops {
 /// y = a + b, equal shapes. (a, b) -> (y).
 struct FOVEA_API Add : OpBase<Add> {
   static constexpr std::string_view kName = "add";
+  static constexpr double kFlopsPerElement = 1;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> backward(const BackwardContext& context) const override;
 };
@@ -15,6 +16,7 @@ struct FOVEA_API Add : OpBase<Add> {
 /// y = a b, elementwise, equal shapes. (a, b) -> (y).
 struct FOVEA_API Multiply : OpBase<Multiply> {
   static constexpr std::string_view kName = "multiply";
+  static constexpr double kFlopsPerElement = 1;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> backward(const BackwardContext& context) const override;
 };
@@ -22,6 +24,7 @@ struct FOVEA_API Multiply : OpBase<Multiply> {
 /// y = factor x. (x) -> (y).
 struct FOVEA_API Scale : OpBase<Scale> {
   static constexpr std::string_view kName = "scale";
+  static constexpr double kFlopsPerElement = 1;
   double factor = 1;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -35,6 +38,7 @@ struct FOVEA_API Scale : OpBase<Scale> {
 /// to floating point. (x u8 or floating) -> (y dtype).
 struct FOVEA_API Rescale : OpBase<Rescale> {
   static constexpr std::string_view kName = "rescale";
+  static constexpr double kFlopsPerElement = 2;
   std::vector<double> scale = {1};   ///< one number, or one per channel
   std::vector<double> offset = {0};  ///< as many as `scale`
   DType dtype = DType::f32;
@@ -128,6 +132,7 @@ struct FOVEA_API Pad : OpBase<Pad> {
 /// Source: Srivastava et al. 2014.
 struct FOVEA_API Dropout : OpBase<Dropout> {
   static constexpr std::string_view kName = "dropout";
+  static constexpr double kFlopsPerElement = 1;
   double rate = 0.5;
   std::uint64_t stream = 0;
   template <class Self, class Visitor>
@@ -142,6 +147,7 @@ struct FOVEA_API Dropout : OpBase<Dropout> {
 /// The mean of all elements. (x) -> (y ()).
 struct FOVEA_API Mean : OpBase<Mean> {
   static constexpr std::string_view kName = "mean";
+  static constexpr double kFlopsPerElement = 1;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> backward(const BackwardContext& context) const override;
 };
@@ -163,6 +169,7 @@ struct FOVEA_API Broadcast : OpBase<Broadcast> {
 /// l1 sum |w| + l2 sum w^2. (w) -> (penalty ()).
 struct FOVEA_API WeightPenalty : OpBase<WeightPenalty> {
   static constexpr std::string_view kName = "weight_penalty";
+  static constexpr double kFlopsPerElement = 3;
   double l1 = 0;
   double l2 = 0;
   template <class Self, class Visitor>
@@ -177,6 +184,7 @@ struct FOVEA_API WeightPenalty : OpBase<WeightPenalty> {
 /// dw = dy (l1 sign(w) + 2 l2 w). (dy (), w) -> (dw).
 struct FOVEA_API WeightPenaltyBackward : OpBase<WeightPenaltyBackward> {
   static constexpr std::string_view kName = "weight_penalty_backward";
+  static constexpr double kFlopsPerElement = 3;
   double l1 = 0;
   double l2 = 0;
   template <class Self, class Visitor>

@@ -11,6 +11,7 @@ namespace fovea::ops {
 /// losses (data sets are checked before they get here).
 struct FOVEA_API SoftmaxCrossEntropy : OpBase<SoftmaxCrossEntropy> {
   static constexpr std::string_view kName = "softmax_cross_entropy";
+  static constexpr double kFlopsPerElement = 5;
   double label_smoothing = 0;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -23,6 +24,7 @@ struct FOVEA_API SoftmaxCrossEntropy : OpBase<SoftmaxCrossEntropy> {
 /// dlogits = dlosses[n] (p sum(t) - t). (dlosses (N,), probabilities, labels) -> (dlogits).
 struct FOVEA_API SoftmaxCrossEntropyBackward : OpBase<SoftmaxCrossEntropyBackward> {
   static constexpr std::string_view kName = "softmax_cross_entropy_backward";
+  static constexpr double kFlopsPerElement = 2;
   double label_smoothing = 0;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -39,6 +41,7 @@ struct FOVEA_API SoftmaxCrossEntropyBackward : OpBase<SoftmaxCrossEntropyBackwar
 /// likewise, as Keras (averaged over any axes between). (p (N,...), t (N,...)) -> (losses (N,)).
 struct FOVEA_API PointwiseLoss : OpBase<PointwiseLoss> {
   static constexpr std::string_view kName = "pointwise_loss";
+  static constexpr double kFlopsPerElement = 3;
   enum class Kind {
     squared,
     absolute,
@@ -63,6 +66,7 @@ struct FOVEA_API PointwiseLoss : OpBase<PointwiseLoss> {
 /// (dlosses (N,), p, t) -> (dp).
 struct FOVEA_API PointwiseLossBackward : OpBase<PointwiseLossBackward> {
   static constexpr std::string_view kName = "pointwise_loss_backward";
+  static constexpr double kFlopsPerElement = 2;
   PointwiseLoss::Kind kind = PointwiseLoss::Kind::squared;
   double delta = 1;
   double label_smoothing = 0;

@@ -7,10 +7,12 @@
 
 namespace fovea::ops {
 
-/// y = x / scale. (x, scale f32 ()) -> (y). Exact, barring underflow, for a power of two.
+/// y = x / scale, for many at once. (scale f32 (), x0, x1, ...) -> (y0, y1, ...), the x and y
+/// floating of one type. Exact, barring underflow, for a power of two.
 struct FOVEA_API Unscale : OpBase<Unscale> {
   static constexpr std::string_view kName = "unscale";
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
 /// After a step with a NaN or an infinity: scale /= 2 and good_steps = 0; else good_steps += 1 and,

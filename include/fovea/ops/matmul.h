@@ -24,6 +24,7 @@ struct FOVEA_API MatMul : OpBase<MatMul> {
 /// y = x + b along the last axis. (x (..., C), b (C,)) -> (y).
 struct FOVEA_API AddBias : OpBase<AddBias> {
   static constexpr std::string_view kName = "add_bias";
+  static constexpr double kFlopsPerElement = 1;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<Value> backward(const BackwardContext& context) const override;
 };
@@ -31,6 +32,7 @@ struct FOVEA_API AddBias : OpBase<AddBias> {
 /// db = sum of dy over all axes but the last. (dy) -> (db (C,)).
 struct FOVEA_API BiasGrad : OpBase<BiasGrad> {
   static constexpr std::string_view kName = "bias_grad";
+  static constexpr double kFlopsPerElement = 1;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
 };
 

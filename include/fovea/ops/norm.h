@@ -14,6 +14,7 @@ namespace fovea::ops {
 /// turns the node into BatchNormInference where the model is not training or the layer is frozen.
 struct FOVEA_API BatchNorm : OpBase<BatchNorm> {
   static constexpr std::string_view kName = "batch_norm";
+  static constexpr double kFlopsPerElement = 6;
   double epsilon = 1e-3;
   double momentum = 0.99;
   template <class Self, class Visitor>
@@ -28,6 +29,7 @@ struct FOVEA_API BatchNorm : OpBase<BatchNorm> {
 /// (dy, x, gamma, mean, var) -> (dx, dgamma, dbeta).
 struct FOVEA_API BatchNormBackward : OpBase<BatchNormBackward> {
   static constexpr std::string_view kName = "batch_norm_backward";
+  static constexpr double kFlopsPerElement = 8;
   double epsilon = 1e-3;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -39,6 +41,7 @@ struct FOVEA_API BatchNormBackward : OpBase<BatchNormBackward> {
 /// As BatchNorm with given statistics. (x, gamma, beta, mean, var) -> (y).
 struct FOVEA_API BatchNormInference : OpBase<BatchNormInference> {
   static constexpr std::string_view kName = "batch_norm_inference";
+  static constexpr double kFlopsPerElement = 2;
   double epsilon = 1e-3;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -51,6 +54,7 @@ struct FOVEA_API BatchNormInference : OpBase<BatchNormInference> {
 /// (dy, x, gamma, mean, var) -> (dx, dgamma, dbeta), the statistics being constants.
 struct FOVEA_API BatchNormInferenceBackward : OpBase<BatchNormInferenceBackward> {
   static constexpr std::string_view kName = "batch_norm_inference_backward";
+  static constexpr double kFlopsPerElement = 6;
   double epsilon = 1e-3;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -63,6 +67,7 @@ struct FOVEA_API BatchNormInferenceBackward : OpBase<BatchNormInferenceBackward>
 /// (x, gamma, beta, running_mean, running_var[, residual]) -> (y, mean, var).
 struct FOVEA_API BatchNormAct : OpBase<BatchNormAct> {
   static constexpr std::string_view kName = "batch_norm_act";
+  static constexpr double kFlopsPerElement = 7;
   double epsilon = 1e-3;
   double momentum = 0.99;
   Activation activation;
@@ -83,6 +88,7 @@ struct FOVEA_API BatchNormAct : OpBase<BatchNormAct> {
 /// (see ActivateBackward) and d = dy f'(saved), which a residual branch also wants.
 struct FOVEA_API BatchNormActBackward : OpBase<BatchNormActBackward> {
   static constexpr std::string_view kName = "batch_norm_act_backward";
+  static constexpr double kFlopsPerElement = 9;
   double epsilon = 1e-3;
   Activation activation;
   template <class Self, class Visitor>
@@ -99,6 +105,7 @@ struct FOVEA_API BatchNormActBackward : OpBase<BatchNormActBackward> {
 /// (w (K,...), gamma, beta, mean, var[, b]) -> (w', b' (K,)), b and b' of w's type.
 struct FOVEA_API FoldBatchNorm : OpBase<FoldBatchNorm> {
   static constexpr std::string_view kName = "fold_batch_norm";
+  static constexpr double kFlopsPerElement = 1;
   double epsilon = 1e-3;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {

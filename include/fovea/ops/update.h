@@ -22,6 +22,7 @@ struct FOVEA_API AdvanceStep : OpBase<AdvanceStep> {
 struct FOVEA_API GradientCheck : OpBase<GradientCheck> {
   static constexpr std::string_view kName = "gradient_check";
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
 /// Holds training at the first step that is not finite, so that the host may look later: go =
@@ -40,22 +41,27 @@ struct FOVEA_API CommitStep : OpBase<CommitStep> {
   std::vector<int> effects() const override { return {0}; }
 };
 
-/// average = momentum average + (1 - momentum) value. (average, value, finite) -> ().
-struct FOVEA_API UpdateAverage : OpBase<UpdateAverage> {
-  static constexpr std::string_view kName = "update_average";
+/// average = momentum average + (1 - momentum) value, for many at once. Inputs: finite, then
+/// average and value of each, all floating of one type. -> (). Overwrites every average.
+struct FOVEA_API UpdateAverages : OpBase<UpdateAverages> {
+  static constexpr std::string_view kName = "update_averages";
   double momentum = 0.99;
+  std::int64_t averages = 1;  ///< how many
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("momentum", self.momentum);
+    visit("averages", self.averages);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  std::vector<int> effects() const override { return {0}; }
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+  std::vector<int> effects() const override;
 };
 
 /// sum += sum of values, count += number of values. (sum f64 (), count f64 (), values (N,), finite)
 /// -> ().
 struct FOVEA_API AccumulateMetric : OpBase<AccumulateMetric> {
   static constexpr std::string_view kName = "accumulate_metric";
+  static constexpr double kFlopsPerElement = 1;
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   std::vector<int> effects() const override { return {0, 1}; }
 };
@@ -63,6 +69,7 @@ struct FOVEA_API AccumulateMetric : OpBase<AccumulateMetric> {
 /// sum = sum + value, or 0 with `clear`. (sum, value, finite) -> (): gradients of several batches.
 struct FOVEA_API AccumulateGradient : OpBase<AccumulateGradient> {
   static constexpr std::string_view kName = "accumulate_gradient";
+  static constexpr double kFlopsPerElement = 1;
   bool clear = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -104,6 +111,7 @@ struct FOVEA_API SgdUpdate : OpBase<SgdUpdate>, UpdateAttributes {
     visit("parameters", self.parameters);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
   std::vector<int> effects() const override;
 };
 
@@ -126,6 +134,7 @@ struct FOVEA_API AdamUpdate : OpBase<AdamUpdate>, UpdateAttributes {
     visit("parameters", self.parameters);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
   std::vector<int> effects() const override;
 };
 
