@@ -4,40 +4,6 @@
 #include "kernels/activation.h"
 
 namespace fovea::cuda {
-
-kernels::ActivationFunction function_of(const Activation& activation) {
-  using Kind = Activation::Kind;
-  using kernels::ActivationKind;
-  const auto alpha = static_cast<float>(activation.alpha);
-  switch (activation.kind) {
-    case Kind::identity:
-      return {ActivationKind::identity, alpha};
-    case Kind::relu:
-      return {ActivationKind::relu, alpha};
-    case Kind::leaky_relu:
-      return {ActivationKind::leaky_relu, alpha};
-    case Kind::elu:
-      return {ActivationKind::elu, alpha};
-    case Kind::sigmoid:
-      return {ActivationKind::sigmoid, alpha};
-    case Kind::tanh:
-      return {ActivationKind::tanh, alpha};
-    case Kind::gelu:
-      return {ActivationKind::gelu, alpha};
-    case Kind::silu:
-      return {ActivationKind::silu, alpha};
-    case Kind::step:
-      return {ActivationKind::step, alpha};
-    case Kind::selu:
-      return {ActivationKind::selu, alpha};
-    case Kind::softplus:
-      return {ActivationKind::softplus, alpha};
-    case Kind::hard_swish:
-      return {ActivationKind::hard_swish, alpha};
-  }
-  return {};
-}
-
 namespace {
 
 cudaError_t activate(const ops::Activate& op, const KernelContext& context) {

@@ -104,15 +104,16 @@ inline unsigned even_share(std::int64_t count, std::int64_t most) {
   return blocks_for(count, blocks_for(count, most));
 }
 
-/// The strips for one of the passes over whole windows. What a thread reads for one row the next
-/// row finds in the cache, and weights are made ready once; but first come blocks enough.
+/// Strips of several rows, where that leaves blocks enough: weights are made ready once for all of
+/// them, and what a thread reads for one row it finds in the cache for the next. A block has
+/// `strips_per_block` of them; `blocks_along_channels` work on the same.
 inline ConvStrips strips_for(std::int64_t images, const ConvAxes& axes, unsigned strips_per_block,
-                             std::int64_t blocks_per_strip) {
+                             std::int64_t blocks_along_channels) {
   constexpr int kMostRows = 8;
   const std::int64_t wanted = 4 * many_blocks;
   for (int rows = kMostRows; rows > 1; rows /= 2) {
     const ConvStrips strips(images, axes, rows);
-    if (blocks_for(strips.count, strips_per_block) * blocks_per_strip >= wanted) return strips;
+    if (blocks_for(strips.count, strips_per_block) * blocks_along_channels >= wanted) return strips;
   }
   return {images, axes, 1};
 }
@@ -188,16 +189,16 @@ struct FilterParts {
 };
 
 /// A block of `lanes` along the filters and an even share of `units` of taps along z, and the
-/// blocks for all of them; `parts` along x.
+/// blocks for all of them; `parts` along x. Shared memory for sum_along_y of `values`.
 inline LaunchShape filter_launch(unsigned lanes, std::int64_t all_lanes, std::int64_t units,
-                                 std::int64_t parts, int count) {
+                                 std::int64_t parts, int values) {
   constexpr std::int64_t kMostUnits = 8;
   const unsigned along_taps = even_share(units, kMostUnits);
   const dim3 threads{lanes, std::max(kWindowThreads / (lanes * along_taps), 1u), along_taps};
   const dim3 blocks{static_cast<unsigned>(parts), blocks_for(all_lanes, lanes),
                     blocks_for(units, along_taps)};
   return {blocks, threads,
-          sizeof(float) * static_cast<std::size_t>(count) * threads.x * threads.y * threads.z};
+          sizeof(float) * static_cast<std::size_t>(values) * threads.x * threads.y * threads.z};
 }
 
 /// Calls store(i, sum) with the sum of values[i] over the threads along y, in their order: once per

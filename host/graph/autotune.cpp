@@ -151,6 +151,16 @@ std::optional<Offer> offer_of(const Json& answer, const PlanStep& step, const Pl
   return std::nullopt;
 }
 
+std::optional<double> time_in(const std::optional<Json>& answer) {
+  if (!answer || !answer->is_object()) return std::nullopt;
+  const Json* time = answer->find("milliseconds");
+  return time != nullptr && time->is_number() ? std::optional(time->as_double()) : std::nullopt;
+}
+
+bool measurable(const Device& device, const PlanStep& step) {
+  return !device.is_host() && all_plain(step.input_layouts) && all_plain(step.wanted_outputs);
+}
+
 }  // namespace
 
 Autotuner::Autotuner(const Options& options)
@@ -158,9 +168,7 @@ Autotuner::Autotuner(const Options& options)
 
 std::optional<Offer> Autotuner::choose(Device& device, const PlanStep& step,
                                        const PlanOptions& options) {
-  if (device.is_host() || !all_plain(step.input_layouts) || !all_plain(step.wanted_outputs)) {
-    return std::nullopt;
-  }
+  if (!measurable(device, step)) return std::nullopt;
   const std::lock_guard lock(mutex_);
   const Candidates candidates = permitted_candidates(device, step.op->name(), options);
   const std::string asked = question(device, step, options, candidates);
@@ -170,18 +178,22 @@ std::optional<Offer> Autotuner::choose(Device& device, const PlanStep& step,
   }
   std::vector<Offer> offers = offers_for(step, options, candidates);
   if (offers.size() < 2) return std::nullopt;
-  Json measured = Json::array();
-  std::optional<std::size_t> best;
-  try {
-    best = fastest(device, step, options, offers, measured);
-  } catch (const Error& error) {  // there is no memory for the step twice
-    if (error.code() != ErrorCode::out_of_memory) throw;
-  }
+  const std::optional<std::size_t> best = fastest(device, step, options, offers, asked);
   if (!best) return std::nullopt;
-  memo_.remember(asked, Json::Object{{"candidate", offers[*best].candidate->name},
-                                     {"variant", offers[*best].variant},
-                                     {"measured", std::move(measured)}});
   return std::move(offers[*best]);
+}
+
+std::optional<double> Autotuner::milliseconds(Device& device, const PlanStep& step,
+                                              const PlanOptions& options) {
+  if (!measurable(device, step)) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  const Candidates candidates = permitted_candidates(device, step.op->name(), options);
+  const std::string asked = question(device, step, options, candidates);
+  if (const std::optional<double> known = time_in(memo_.find(asked))) return known;
+  if (!fastest(device, step, options, offers_for(step, options, candidates), asked)) {
+    return std::nullopt;
+  }
+  return time_in(memo_.find(asked));
 }
 
 /// All that the answer depends on.
@@ -199,15 +211,22 @@ std::string Autotuner::question(const Device& device, const PlanStep& step,
   return text + ", Fovea " + version() + ", " + device.fingerprint();
 }
 
-/// Which of the offers is the fastest, and for people what was measured of each.
+/// Which of the offers is the fastest; remembered, for people with what was measured of each.
 std::optional<std::size_t> Autotuner::fastest(Device& device, const PlanStep& step,
                                               const PlanOptions& options,
                                               const std::vector<Offer>& offers,
-                                              Json& measured) const {
+                                              const std::string& asked) {
   const std::shared_ptr<Stream> stream = device.make_stream();
-  const Scratch scratch(device, *stream, step);
+  std::optional<Scratch> scratch;
+  try {
+    scratch.emplace(device, *stream, step);
+  } catch (const Error& error) {  // there is no memory for the step twice
+    if (error.code() != ErrorCode::out_of_memory) throw;
+    return std::nullopt;
+  }
   std::optional<std::size_t> best;
   double best_time = std::numeric_limits<double>::infinity();
+  Json measured = Json::array();
   for (std::size_t i = 0; i < offers.size(); ++i) {
     const Offer& offer = offers[i];
     const std::int64_t bytes = offer.lowering.workspace_bytes;
@@ -216,7 +235,7 @@ std::optional<std::size_t> Autotuner::fastest(Device& device, const PlanStep& st
       FOVEA_REQUIRE(bytes <= workspace_limit_bytes_, out_of_memory, "wants a workspace of ", bytes,
                     " bytes");
       const Memory workspace = allocate(device, bytes);
-      const KernelContext context(scratch.inputs, scratch.outputs, step.input_types,
+      const KernelContext context(scratch->inputs, scratch->outputs, step.input_types,
                                   step.output_types, workspace.get(), options.threads,
                                   stream->handle(), options.allow_tf32);
       const double time = milliseconds_of(
@@ -232,6 +251,11 @@ std::optional<std::size_t> Autotuner::fastest(Device& device, const PlanStep& st
     }
     measured.push(std::move(row));
   }
+  if (!best) return std::nullopt;
+  memo_.remember(asked, Json::Object{{"candidate", offers[*best].candidate->name},
+                                     {"variant", offers[*best].variant},
+                                     {"milliseconds", best_time},
+                                     {"measured", std::move(measured)}});
   return best;
 }
 

@@ -36,6 +36,10 @@ class FOVEA_INTERNAL Autotuner {
   /// candidates choose layouts for one another, and where no candidate can be measured.
   std::optional<Offer> choose(Device& device, const PlanStep& step, const PlanOptions& options);
 
+  /// How long the fastest kernel takes, likewise.
+  std::optional<double> milliseconds(Device& device, const PlanStep& step,
+                                     const PlanOptions& options);
+
   /// Writes down for later processes what is new, where that can be done.
   void try_to_save() noexcept { memo_.try_to_save(); }
 
@@ -44,7 +48,7 @@ class FOVEA_INTERNAL Autotuner {
                        const Candidates& candidates) const;
   std::optional<std::size_t> fastest(Device& device, const PlanStep& step,
                                      const PlanOptions& options, const std::vector<Offer>& offers,
-                                     Json& measured) const;
+                                     const std::string& asked);
 
   const std::int64_t workspace_limit_bytes_;
   std::mutex mutex_;

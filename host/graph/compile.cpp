@@ -8,17 +8,21 @@
 
 namespace fovea {
 
-bool accepted(const Op& op, std::vector<ValueType> inputs, const Device& device,
-              const PlanOptions& options) {
+PlanStep lone_step(OpPtr op, std::vector<ValueType> inputs) {
   PlanStep step;
+  step.op = std::move(op);
   step.input_types = std::move(inputs);
   step.input_layouts.resize(step.input_types.size());
-  step.output_types = op.infer(step.input_types);
+  step.output_types = step.op->infer(step.input_types);
   step.outputs.resize(step.output_types.size());
   step.output_used.resize(step.output_types.size(), true);
-  const Candidates candidates = permitted_candidates(device, op.name(), options);
+  return step;
+}
+
+bool accepted(const PlanStep& step, const Device& device, const PlanOptions& options) {
+  const Candidates candidates = permitted_candidates(device, step.op->name(), options);
   return std::any_of(candidates.begin(), candidates.end(), [&](const auto* candidate) {
-    return std::holds_alternative<Lowering>(candidate->factory(op, step.request(options)));
+    return std::holds_alternative<Lowering>(candidate->factory(*step.op, step.request(options)));
   });
 }
 
@@ -34,7 +38,7 @@ Graph expand_declined(const Graph& graph, const Device& device, const PlanOption
       probe_inputs.push_back(probe_builder.constant(types.back(), 0));
     }
     if (!node.op->expand(probe_builder, probe_inputs).has_value()) return false;
-    if (accepted(*node.op, std::move(types), device, options)) return false;
+    if (accepted(lone_step(node.op, std::move(types)), device, options)) return false;
     Builder builder(rewriter.graph());
     const auto scope = builder.scope(node.path);
     const auto parts = node.op->expand(builder, rewriter.map(node.inputs));

@@ -6,6 +6,7 @@
 #include "fovea/ops/basic.h"
 #include "fovea/ops/conv.h"
 #include "fovea/ops/norm.h"
+#include "host/graph/autotune.h"
 #include "host/graph/match.h"
 #include "host/graph/passes.h"
 #include "host/graph/rewrite.h"
@@ -138,9 +139,26 @@ const Node* conv_before(const Matcher& matcher, const Node& norm) {
   return first ? conv : nullptr;
 }
 
+/// Whether measurements, where they are wanted and possible, speak for the fused op.
+bool pays(const PlanStep& fused, const std::vector<PlanStep>& parts, Device& device,
+          const PlanOptions& options) {
+  if (options.autotuner == nullptr) return true;
+  const auto time_of = [&](const PlanStep& step) {
+    return options.autotuner->milliseconds(device, step, options);
+  };
+  double sum = 0;
+  for (const PlanStep& part : parts) {
+    const std::optional<double> time = time_of(part);
+    if (!time) return true;
+    sum += *time;
+  }
+  const std::optional<double> together = time_of(fused);
+  return together.has_value() && *together < sum;
+}
+
 }  // namespace
 
-Graph fuse_conv_batch_norm(const Graph& graph, const Device& device, const PlanOptions& options) {
+Graph fuse_conv_batch_norm(const Graph& graph, Device& device, const PlanOptions& options) {
   const Matcher matcher(graph);
   std::map<const Node*, const Node*> conv_of;  // by the batch norm
   std::set<const Node*> absorbed;
@@ -149,12 +167,20 @@ Graph fuse_conv_batch_norm(const Graph& graph, const Device& device, const PlanO
     inputs.insert(inputs.end(), norm.inputs.begin() + 1, norm.inputs.end());
     return inputs;
   };
+  const auto step_of = [&](OpPtr op, const std::vector<Value>& inputs) {
+    std::vector<ValueType> types;
+    for (Value input : inputs) types.push_back(graph.type(input));
+    return lone_step(std::move(op), std::move(types));
+  };
   for (const Node& norm : graph.nodes()) {
     const Node* conv = conv_before(matcher, norm);
     if (conv == nullptr) continue;
-    std::vector<ValueType> types;
-    for (Value input : inputs_of(*conv, norm)) types.push_back(graph.type(input));
-    if (!accepted(conv_and_norm(*conv, norm), std::move(types), device, options)) continue;
+    const PlanStep fused =
+        step_of(std::make_shared<const ops::Conv2dBatchNormAct>(conv_and_norm(*conv, norm)),
+                inputs_of(*conv, norm));
+    const std::vector<PlanStep> parts = {step_of(conv->op, conv->inputs),
+                                         step_of(norm.op, norm.inputs)};
+    if (!accepted(fused, device, options) || !pays(fused, parts, device, options)) continue;
     conv_of.emplace(&norm, conv);
     absorbed.insert(conv);
   }

@@ -42,13 +42,16 @@ FOVEA_INTERNAL Graph fuse_batch_norm_activation(const Graph& graph);
 /// The batch out of a data set [+ rescale] [+ cast].
 FOVEA_INTERNAL Graph fuse_picture_rescale(const Graph& graph);
 
-/// convolution + batch norm in training, where a candidate of the device takes them as one: not
-/// before, since apart each has a path of its own.
-FOVEA_INTERNAL Graph fuse_conv_batch_norm(const Graph& graph, const Device& device,
+/// convolution + batch norm in training, where a candidate of the device takes them as one, and is
+/// not measured slower: not before, since apart each has a path of its own.
+FOVEA_INTERNAL Graph fuse_conv_batch_norm(const Graph& graph, Device& device,
                                           const PlanOptions& options);
 
-/// Whether some candidate takes the op, its inputs being plain.
-FOVEA_INTERNAL bool accepted(const Op& op, std::vector<ValueType> inputs, const Device& device,
+/// An op that stands alone, its inputs being plain and every output being read.
+FOVEA_INTERNAL PlanStep lone_step(OpPtr op, std::vector<ValueType> inputs);
+
+/// Whether some candidate takes the step.
+FOVEA_INTERNAL bool accepted(const PlanStep& step, const Device& device,
                              const PlanOptions& options);
 
 /// Replaces every fused op that no candidate of the device accepts by its parts.

@@ -34,7 +34,7 @@ bool gathers(const Device& device, const ResidentBatch& batch) {
   const Node& node = graph.nodes().back();
   std::vector<ValueType> inputs;
   for (Value input : node.inputs) inputs.push_back(graph.type(input));
-  return accepted(*node.op, std::move(inputs), device, {});
+  return accepted(lone_step(node.op, std::move(inputs)), device, {});
 }
 
 /// Why the data cannot be kept in the device's memory, or empty.

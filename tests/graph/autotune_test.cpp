@@ -18,7 +18,7 @@ namespace {
 
 using test::TempFolder;
 
-/// One way to multiply matrices: what its variants take, and what goes wrong with it.
+/// One way to compute an op: what its variants take, and what goes wrong with it.
 struct Way {
   std::string name;
   std::vector<double> milliseconds;
@@ -28,12 +28,14 @@ struct Way {
 
 class Laboratory final : public Device {
  public:
-  explicit Laboratory(std::vector<Way> ways) {
-    for (const Way& way : ways) {
-      kernels().add<ops::MatMul>(way.name, [this, way](const ops::MatMul&, const LowerRequest& r) {
-        return lower(way, r);
-      });
-    }
+  explicit Laboratory(const std::vector<Way>& ways) {
+    for (const Way& way : ways) add<ops::MatMul>(way);
+  }
+  template <class DerivedOp>
+  void add(const Way& way) {
+    kernels().add<DerivedOp>(way.name, [this, way](const DerivedOp&, const LowerRequest& request) {
+      return lower(way, request);
+    });
   }
   std::string name() const override { return "laboratory"; }
   bool is_host() const override { return false; }
@@ -304,6 +306,32 @@ TEST_F(AutotuneTest, AnswersThatNoLongerHoldAreMeasuredAgain) {
     options_.autotuner = tuner();
     EXPECT_TRUE(measures());
     EXPECT_EQ(chosen(), "tunable#1");
+  }
+}
+
+/// A fused op gives way to its parts where they are measured faster.
+TEST_F(AutotuneTest, AFusionHasToPay) {
+  Graph graph;
+  Builder b(graph);
+  const Value y = b.add(ops::Conv2d{}, {b.input("x", {{1, 3, 3, 2}, DType::f32}),
+                                        b.parameter("w", {2, 1, 1, 2}, glorot_uniform())});
+  const Value vector = b.parameter("vector", {2}, constant_value(0.5));
+  graph.mark_output("y", b.add(ops::BatchNorm{}, {y, vector, vector, vector, vector})[0]);
+  for (const auto& [fused, kernels] : {std::pair(2.9, "together"), std::pair(3.1, "conv norm")}) {
+    SCOPED_TRACE(kernels);
+    laboratory_ = std::make_shared<Laboratory>(std::vector<Way>{});
+    laboratory_->fingerprint_ = kernels;
+    laboratory_->add<ops::Conv2d>({"conv", {2}});
+    laboratory_->add<ops::BatchNorm>({"norm", {5, 1}});
+    laboratory_->add<ops::Conv2dBatchNormAct>({"together", {fused}});
+    std::string names;
+    for (const PlanStep& step : plan(graph)->steps()) names += " " + step.candidate;
+    EXPECT_EQ(names, std::string(" ") + kernels);
+    EXPECT_FALSE(measures(graph)) << "measured again";
+    options_.autotuner = nullptr;
+    EXPECT_EQ(chosen(graph), "together");
+    options_.autotuner = tuner();
+    EXPECT_FALSE(measures(graph)) << "another process has to measure again";
   }
 }
 

@@ -62,9 +62,9 @@ struct Case {
     return outputs;
   }
 
-  void expect_fused_equals_parts() const {
-    const std::vector<Tensor> fused = run(true);
-    const std::vector<Tensor> parts = run(false);
+  void expect_fused_equals_parts() const { expect_equal(run(true), run(false)); }
+
+  static void expect_equal(const std::vector<Tensor>& fused, const std::vector<Tensor>& parts) {
     ASSERT_FALSE(fused.empty());
     for (std::size_t o = 0; o < fused.size(); ++o) {
       double difference = 0;
@@ -223,6 +223,72 @@ TEST(Passes, BatchNormAndActivationBecomeOneOpEachWay) {
     EXPECT_EQ(count(fused, "activate") + count(fused, "activate_backward"), 0);
     c.expect_fused_equals_parts();
   }
+}
+
+/// A device that takes a convolution and batch norm as one, and nothing else.
+class ConvNormDevice final : public Device {
+ public:
+  ConvNormDevice() {
+    kernels().add<ops::Conv2dBatchNormAct>(
+        "one", [](const ops::Conv2dBatchNormAct&, const LowerRequest&) { return Lowering{}; });
+  }
+  std::string name() const override { return "conv_norm"; }
+  bool is_host() const override { return false; }
+  void* allocate(std::size_t) override { return nullptr; }
+  void release(void*) noexcept override {}
+  MemoryUse memory_use() const override { return {}; }
+  std::shared_ptr<Stream> make_stream() override { return nullptr; }
+};
+
+/// x -> convolution -> batch norm [+ residual -> relu], outputs and gradients marked.
+void conv_norm_case(Case& c, bool residual) {
+  const Value x = c.input("x", {4, 5, 5, 8});
+  const Value w = c.weight("w", {16, 3, 3, 8});
+  const Value gamma = c.weight("gamma", {16});
+  const Value conv = c.b.add(same_conv(), {x, w});
+  const auto norm = c.b.add(
+      ops::BatchNorm{},
+      {conv, gamma, c.weight("beta", {16}), c.b.state("mean", {16}, 0), c.b.state("var", {16}, 1)});
+  Value y = norm[0];
+  if (residual) {
+    y = c.b.add(ops::Add{}, {y, c.input("shortcut", {4, 5, 5, 16})});
+    y = c.b.add(ops::Activate(relu()), {y});
+  }
+  mark_gradients(c, y, {x, w, gamma});
+  c.graph.mark_output("y", y);
+  c.graph.mark_output("mean", norm[1]);
+  c.graph.mark_output("var", norm[2]);
+}
+
+TEST(Passes, AConvolutionAndBatchNormBecomeOneWhereADeviceTakesThat) {
+  for (const bool residual : {false, true}) {
+    Case c;
+    conv_norm_case(c, residual);
+    const std::vector<Tensor> parts = c.run(false);
+    c.graph = fuse_batch_norm_activation(c.graph);
+    const Graph apart = fuse_conv_batch_norm(c.graph, *cpu_device(), {});
+    EXPECT_EQ(count(apart, "conv2d_batch_norm_act"), 0);
+    EXPECT_EQ(count(apart, "conv2d"), 1);
+    ConvNormDevice device;
+    c.graph = fuse_conv_batch_norm(c.graph, device, {});
+    EXPECT_EQ(count(c.graph, "conv2d_batch_norm_act"), 1);
+    EXPECT_EQ(count(c.graph, "conv2d"), 0);
+    EXPECT_EQ(count(c.graph, "batch_norm") + count(c.graph, "batch_norm_act"), 0);
+    Case::expect_equal(c.run(true), parts);  // which the CPU expands
+  }
+}
+
+TEST(Passes, AConvolutionThatIsReadBeforeItsBatchNormStays) {
+  Case c;
+  const Value x = c.input("x", {2, 5, 5, 8});
+  const Value conv = c.b.add(same_conv(), {x, c.weight("w", {16, 3, 3, 8})});
+  const Value other = c.b.add(ops::Activate(relu()), {conv});
+  const Value y =
+      c.b.add(ops::BatchNorm{}, {conv, c.weight("gamma", {16}), c.weight("beta", {16}),
+                                 c.b.state("mean", {16}, 0), c.b.state("var", {16}, 1)})[0];
+  c.graph.mark_output("y", c.b.add(ops::Add{}, {y, other}));
+  ConvNormDevice device;
+  EXPECT_EQ(count(fuse_conv_batch_norm(c.graph, device, {}), "conv2d"), 1);
 }
 
 TEST(Passes, InferenceFoldsBatchNormIntoTheConvolution) {

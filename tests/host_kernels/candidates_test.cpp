@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "tests/host_kernels/launchers_without_op.h"
 #include "tests/host_kernels/run_candidate.h"
 #include "tests/support/op_case.h"
 #include "tests/support/run_op.h"

@@ -45,6 +45,11 @@ TEST(ConvWindow, FiltersFillSharedMemory) {
   check_passes({2, 11, 12, 4}, 24, {8, 12}, {2, Padding::same(), 1, 1}, "first_layer");
 }
 
+TEST(ConvWindow, EmptyBatches) {
+  check_passes({0, 5, 6, 8}, 8, 3, depthwise(8, Padding::same()), "depthwise");
+  check_passes({0, 5, 6, 3}, 8, 3, {}, "first_layer");
+}
+
 std::string reason_of(const OpCase& op_case, const std::string& candidate) {
   const LowerResult result =
       lower_for_cuda(*op_case.op(DType::f32), make_inputs(op_case, DType::f32), candidate);
