@@ -39,6 +39,7 @@ struct FOVEA_API MaxPool2d : OpBase<MaxPool2d>, PoolAttributes {
 /// too: all that it needs to know is where each window's cell came from.
 struct FOVEA_API MinPool2d : OpBase<MinPool2d>, PoolAttributes {
   static constexpr std::string_view kName = "min_pool2d";
+  static constexpr double kFlopsPerElement = 1;
   MinPool2d() = default;
   explicit MinPool2d(const PoolAttributes& attributes) : PoolAttributes(attributes) {}
   template <class Self, class Visitor>
