@@ -119,8 +119,8 @@ double UpdateAverages::flops(std::span<const ValueType> inputs, std::span<const 
 }
 
 std::vector<int> UpdateAverages::effects() const {
-  std::vector<int> effects;
-  for (int i = 0; i < averages; ++i) effects.push_back(1 + 2 * i);
+  std::vector<int> effects(static_cast<std::size_t>(averages));
+  for (std::size_t i = 0; i < effects.size(); ++i) effects[i] = static_cast<int>(1 + 2 * i);
   return effects;
 }
 
