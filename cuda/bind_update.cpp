@@ -133,19 +133,73 @@ std::string gradient_check_declines(const ops::GradientCheck&, const LowerReques
 constexpr std::size_t kFirstWeight = 4;
 std::size_t states_of(const ops::SgdUpdate& op) { return op.momentum > 0 ? 1 : 0; }
 std::size_t states_of(const ops::AdamUpdate&) { return 2; }
+std::size_t states_of(const ops::AdagradUpdate&) { return 1; }
+std::size_t states_of(const ops::RmsPropUpdate& op) {
+  return static_cast<std::size_t>(op.states());
+}
+std::size_t states_of(const ops::AdamaxUpdate&) { return 2; }
+std::size_t states_of(const ops::NadamUpdate&) { return 2; }
+
+template <class AdamOp>
+kernels::AdamRates adam_rates(const AdamOp& op) {
+  return {static_cast<float>(1 - op.beta1), static_cast<float>(1 - op.beta2),
+          static_cast<float>(std::log(op.beta1)), static_cast<float>(std::log(op.beta2)),
+          static_cast<float>(op.epsilon)};
+}
 
 cudaError_t update_table(const ops::SgdUpdate& op, const kernels::ParameterTable& table,
-                         const kernels::UpdateStep& step, cudaStream_t stream) {
-  return kernels::sgd_update(stream, table, step, static_cast<float>(op.momentum), op.nesterov);
+                         const kernels::UpdateStep& step, const KernelContext& context) {
+  return kernels::sgd_update(stream_of(context), table, step, static_cast<float>(op.momentum),
+                             op.nesterov);
 }
 
 cudaError_t update_table(const ops::AdamUpdate& op, const kernels::ParameterTable& table,
-                         const kernels::UpdateStep& step, cudaStream_t stream) {
-  return kernels::adam_update(
-      stream, table, step,
-      {static_cast<float>(1 - op.beta1), static_cast<float>(1 - op.beta2),
-       static_cast<float>(std::log(op.beta1)), static_cast<float>(std::log(op.beta2)),
-       static_cast<float>(op.epsilon)});
+                         const kernels::UpdateStep& step, const KernelContext& context) {
+  return kernels::adam_update(stream_of(context), table, step, adam_rates(op));
+}
+
+cudaError_t update_table(const ops::AdagradUpdate& op, const kernels::ParameterTable& table,
+                         const kernels::UpdateStep& step, const KernelContext& context) {
+  return kernels::adagrad_update(stream_of(context), table, step, static_cast<float>(op.epsilon));
+}
+
+cudaError_t update_table(const ops::RmsPropUpdate& op, const kernels::ParameterTable& table,
+                         const kernels::UpdateStep& step, const KernelContext& context) {
+  return kernels::rmsprop_update(
+      stream_of(context), table, step,
+      {static_cast<float>(op.rho), static_cast<float>(1 - op.rho), static_cast<float>(op.momentum),
+       static_cast<float>(op.epsilon), op.centered});
+}
+
+cudaError_t update_table(const ops::AdamaxUpdate& op, const kernels::ParameterTable& table,
+                         const kernels::UpdateStep& step, const KernelContext& context) {
+  return kernels::adamax_update(
+      stream_of(context), table, step,
+      {static_cast<float>(1 - op.beta1), static_cast<float>(std::log(op.beta1)),
+       static_cast<float>(op.beta2), static_cast<float>(op.epsilon)});
+}
+
+cudaError_t update_table(const ops::NadamUpdate& op, const kernels::ParameterTable& table,
+                         const kernels::UpdateStep& step, const KernelContext& context) {
+  return kernels::nadam_update(stream_of(context), table, step, adam_rates(op),
+                               static_cast<const kernels::NadamFactors*>(context.workspace()));
+}
+
+/// What an optimizer computes once for all tables, and keeps at the workspace's begin.
+template <class UpdateOp>
+constexpr std::int64_t kSharedBytes = 0;
+template <>
+constexpr std::int64_t kSharedBytes<ops::NadamUpdate> = 16;
+static_assert(sizeof(kernels::NadamFactors) <= kSharedBytes<ops::NadamUpdate>);
+
+template <class UpdateOp>
+cudaError_t prepare(const UpdateOp&, const kernels::UpdateStep&, const KernelContext&) {
+  return cudaSuccess;
+}
+cudaError_t prepare(const ops::NadamUpdate& op, const kernels::UpdateStep& step,
+                    const KernelContext& context) {
+  return kernels::nadam_factors(stream_of(context), step, adam_rates(op),
+                                static_cast<kernels::NadamFactors*>(context.workspace()));
 }
 
 kernels::UpdateStep step_of(const ops::UpdateAttributes& op, const KernelContext& context) {
@@ -179,14 +233,16 @@ cudaError_t update(const UpdateOp& op, const KernelContext& context) {
   kernels::UpdateStep step = step_of(op, context);
   if (op.clip_norm > 0) {
     // The scales, in as many places of 8 bytes, then the partial sums.
-    auto* const scales = static_cast<float*>(context.workspace());
-    auto* const partial = static_cast<double*>(context.workspace()) + op.parameters;
+    char* const workspace = static_cast<char*>(context.workspace()) + kSharedBytes<UpdateOp>;
+    auto* const scales = reinterpret_cast<float*>(workspace);
+    auto* const partial = reinterpret_cast<double*>(workspace) + op.parameters;
     if (const cudaError_t status = scale_each_parameter(op, context, partial, scales);
         status != cudaSuccess) {
       return status;
     }
     step.scales = scales;
   }
+  if (const cudaError_t status = prepare(op, step, context); status != cudaSuccess) return status;
   const auto fill = [&](kernels::ParameterTable& table, std::size_t parameter) {
     const std::size_t first = kFirstWeight + parameter * (2 + states);
     kernels::OptimizerTensors tensors{
@@ -198,7 +254,7 @@ cudaError_t update(const UpdateOp& op, const KernelContext& context) {
   };
   return for_each_table<kernels::ParameterTable>(
       op.parameters, fill, [&](const kernels::ParameterTable& table) {
-        const cudaError_t status = update_table(op, table, step, stream_of(context));
+        const cudaError_t status = update_table(op, table, step, context);
         if (step.scales != nullptr) step.scales += table.segments;
         return status;
       });
@@ -206,9 +262,9 @@ cudaError_t update(const UpdateOp& op, const KernelContext& context) {
 
 template <class UpdateOp>
 std::int64_t update_workspace(const UpdateOp& op, const LowerRequest& request) {
-  if (op.clip_norm == 0) return 0;
+  if (op.clip_norm == 0) return kSharedBytes<UpdateOp>;
   const std::int64_t sums = partials(request.inputs, kFirstWeight + 1, 2 + states_of(op));
-  return (op.parameters + sums) * kPartialBytes;
+  return kSharedBytes<UpdateOp> + (op.parameters + sums) * kPartialBytes;
 }
 
 template <class UpdateOp>
@@ -241,6 +297,10 @@ void bind_update(KernelTable& table) {
       "cuda", bind<AccumulateGradient>(accumulate_gradient, {{}, nullptr, sum_declines}));
   bind_optimizer<SgdUpdate>(table);
   bind_optimizer<AdamUpdate>(table);
+  bind_optimizer<AdagradUpdate>(table);
+  bind_optimizer<RmsPropUpdate>(table);
+  bind_optimizer<AdamaxUpdate>(table);
+  bind_optimizer<NadamUpdate>(table);
 }
 
 }  // namespace fovea::cuda

@@ -11,12 +11,12 @@
 
 namespace fovea::kernels {
 
-/// One parameter: weights, gradient, and as much state as the optimizer has (v of SGD with
-/// momentum; m and v of Adam).
+/// One parameter: weights, gradient, and as much state as the optimizer has, in the order of
+/// fovea/ops/update.h.
 struct OptimizerTensors {
   float* w;
   const float* g;
-  float* state[2];
+  float* state[3];
 };
 using ParameterTable = SegmentTable<OptimizerTensors, 1024>;
 
@@ -45,5 +45,37 @@ struct AdamRates {
 };
 cudaError_t adam_update(cudaStream_t stream, const ParameterTable& table, const UpdateStep& step,
                         const AdamRates& rates);
+
+cudaError_t adagrad_update(cudaStream_t stream, const ParameterTable& table, const UpdateStep& step,
+                           float epsilon);
+
+struct RmsPropRates {
+  float rho, share;  ///< share = 1 - rho
+  float momentum;    ///< 0: none, and no state for it
+  float epsilon;
+  bool centered;
+};
+cudaError_t rmsprop_update(cudaStream_t stream, const ParameterTable& table, const UpdateStep& step,
+                           const RmsPropRates& rates);
+
+struct AdamaxRates {
+  float m_share;    ///< 1 - beta1
+  float log_beta1;  ///< minus infinity of 0
+  float beta2;
+  float epsilon;
+};
+cudaError_t adamax_update(cudaStream_t stream, const ParameterTable& table, const UpdateStep& step,
+                          const AdamaxRates& rates);
+
+/// What all elements of one Nadam step share, in device memory.
+struct NadamFactors {
+  float m, x;          ///< of the moment and of the gradient: rate k / (1 - K)
+  float inverse_bias;  ///< 1 / (1 - beta2^t)
+};
+/// Sets *factors for the step's rate and number.
+cudaError_t nadam_factors(cudaStream_t stream, const UpdateStep& step, const AdamRates& rates,
+                          NadamFactors* factors);
+cudaError_t nadam_update(cudaStream_t stream, const ParameterTable& table, const UpdateStep& step,
+                         const AdamRates& rates, const NadamFactors* factors);
 
 }  // namespace fovea::kernels

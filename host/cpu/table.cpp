@@ -19,6 +19,7 @@ std::string fill_cpu_table(KernelTable& table) {
   cpu::add_reference_activation(table);
   cpu::add_reference_loss(table);
   cpu::add_reference_update(table);
+  cpu::add_reference_optimizers(table);
   cpu::add_reference_loss_scale(table);
   cpu::add_reference_data(table);
   return found;

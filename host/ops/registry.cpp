@@ -61,7 +61,8 @@ class Registry {
     add_all<SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
             OneHot, Accuracy>();
     add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverages, AccumulateMetric,
-            AccumulateGradient, SgdUpdate, AdamUpdate>();
+            AccumulateGradient, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
+            NadamUpdate>();
     add_all<HoldStep, Unscale, AdjustLossScale>();
     add_all<PictureBatch>();
   }

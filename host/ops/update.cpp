@@ -16,6 +16,11 @@ void require_momentum(double momentum, std::string_view what) {
                 momentum);
 }
 
+void require_epsilon(double epsilon) {
+  FOVEA_REQUIRE(std::isfinite(epsilon) && epsilon >= 0, invalid_argument,
+                "an optimizer's epsilon is >= 0, not ", epsilon);
+}
+
 /// How optimizers' inputs are laid out: these four, then `stride` values for each parameter, the
 /// weight first, its gradient second, the optimizer's own state behind them.
 constexpr std::size_t kUpdateHeader = 4;
@@ -159,7 +164,7 @@ std::vector<int> SgdUpdate::effects() const {
 std::vector<ValueType> AdamUpdate::infer(std::span<const ValueType> inputs) const {
   require_momentum(beta1, "beta1");
   require_momentum(beta2, "beta2");
-  FOVEA_REQUIRE(epsilon >= 0, invalid_argument, "adam's epsilon is >= 0, not ", epsilon);
+  require_epsilon(epsilon);
   check_update(*this, parameters, 4, inputs);
   return {};
 }
@@ -169,5 +174,60 @@ double AdamUpdate::flops(std::span<const ValueType> inputs, std::span<const Valu
 }
 
 std::vector<int> AdamUpdate::effects() const { return update_effects(parameters, 4); }
+
+std::vector<ValueType> AdagradUpdate::infer(std::span<const ValueType> inputs) const {
+  require_epsilon(epsilon);
+  check_update(*this, parameters, 3, inputs);
+  return {};
+}
+
+double AdagradUpdate::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 6 * elements_of(inputs, kUpdateHeader, 3);
+}
+
+std::vector<int> AdagradUpdate::effects() const { return update_effects(parameters, 3); }
+
+std::vector<ValueType> RmsPropUpdate::infer(std::span<const ValueType> inputs) const {
+  require_momentum(rho, "rho");
+  require_momentum(momentum, "momentum");
+  require_epsilon(epsilon);
+  check_update(*this, parameters, 2 + static_cast<std::size_t>(states()), inputs);
+  return {};
+}
+
+double RmsPropUpdate::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  const int operations = 8 + (centered ? 5 : 0) + (momentum > 0 ? 2 : 0);
+  return operations * elements_of(inputs, kUpdateHeader, 2 + static_cast<std::size_t>(states()));
+}
+
+std::vector<int> RmsPropUpdate::effects() const { return update_effects(parameters, 2 + states()); }
+
+std::vector<ValueType> AdamaxUpdate::infer(std::span<const ValueType> inputs) const {
+  require_momentum(beta1, "beta1");
+  require_momentum(beta2, "beta2");
+  require_epsilon(epsilon);
+  check_update(*this, parameters, 4, inputs);
+  return {};
+}
+
+double AdamaxUpdate::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 9 * elements_of(inputs, kUpdateHeader, 4);
+}
+
+std::vector<int> AdamaxUpdate::effects() const { return update_effects(parameters, 4); }
+
+std::vector<ValueType> NadamUpdate::infer(std::span<const ValueType> inputs) const {
+  require_momentum(beta1, "beta1");
+  require_momentum(beta2, "beta2");
+  require_epsilon(epsilon);
+  check_update(*this, parameters, 4, inputs);
+  return {};
+}
+
+double NadamUpdate::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 15 * elements_of(inputs, kUpdateHeader, 4);
+}
+
+std::vector<int> NadamUpdate::effects() const { return update_effects(parameters, 4); }
 
 }  // namespace fovea::ops

@@ -16,23 +16,28 @@ void require_option(double value, const char* name) {
                 " is a finite number >= 0, not ", value);
 }
 
+void require_epsilon(double epsilon) {
+  FOVEA_REQUIRE(std::isfinite(epsilon) && epsilon > 0, invalid_argument,
+                "an optimizer's epsilon is a finite number > 0, not ", epsilon);
+}
+
 void require_fraction(double value, const char* name) {
   FOVEA_REQUIRE(value >= 0 && value < 1, invalid_argument, "an optimizer's ", name,
                 " is in [0, 1), not ", value);
 }
 
 /// The update op's inputs: the scalars, then every parameter, its gradient and its state of each
-/// slot.
+/// slot, which begins as `first_value`.
 std::vector<Value> update_inputs(Builder& b, const std::vector<UpdateTarget>& targets,
                                  const UpdateScalars& scalars,
-                                 std::initializer_list<const char*> slots) {
+                                 const std::vector<const char*>& slots, double first_value = 0) {
   std::vector<Value> inputs = {scalars.finite, scalars.sum_squares, scalars.rate, scalars.applied};
   for (const UpdateTarget& target : targets) {
     inputs.push_back(target.parameter);
     inputs.push_back(target.gradient);
     for (const char* slot : slots) {
       const std::string path = std::string("optimizer.") + slot + "." + target.path;
-      inputs.push_back(b.global_state(path, b.type(target.parameter), 0));
+      inputs.push_back(b.global_state(path, b.type(target.parameter), first_value));
     }
   }
   return inputs;
@@ -132,8 +137,7 @@ Adam::Adam(const Schedule& learning_rate, double beta1, double beta2, double eps
     : Optimizer(learning_rate, options), beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {
   require_fraction(beta1, "beta1");
   require_fraction(beta2, "beta2");
-  FOVEA_REQUIRE(std::isfinite(epsilon) && epsilon > 0, invalid_argument,
-                "an optimizer's epsilon is a finite number > 0, not ", epsilon);
+  require_epsilon(epsilon);
 }
 
 std::shared_ptr<const Optimizer> Adam::clone() const { return std::make_shared<const Adam>(*this); }
@@ -164,6 +168,142 @@ std::shared_ptr<const Optimizer> AdamW::clone() const {
   return std::make_shared<const AdamW>(*this);
 }
 
+// ---- Adagrad ----
+
+Adagrad::Adagrad(const Schedule& learning_rate, double initial_accumulator_value, double epsilon,
+                 const OptimizerOptions& options)
+    : Optimizer(learning_rate, options),
+      initial_accumulator_value_(initial_accumulator_value),
+      epsilon_(epsilon) {
+  require_option(initial_accumulator_value, "initial_accumulator_value");
+  require_epsilon(epsilon);
+}
+
+std::shared_ptr<const Optimizer> Adagrad::clone() const {
+  return std::make_shared<const Adagrad>(*this);
+}
+
+void Adagrad::append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                            const UpdateScalars& scalars) const {
+  ops::AdagradUpdate op;
+  op.epsilon = epsilon_;
+  op.parameters = static_cast<std::int64_t>(targets.size());
+  add_update(b, op, options(),
+             update_inputs(b, targets, scalars, {"accumulator"}, initial_accumulator_value_));
+}
+
+Json Adagrad::to_json() const {
+  Json json = Optimizer::to_json();
+  json.set("initial_accumulator_value", initial_accumulator_value_);
+  json.set("epsilon", epsilon_);
+  return json;
+}
+
+// ---- RMSprop ----
+
+RmsProp::RmsProp(const Schedule& learning_rate, double rho, double momentum, double epsilon,
+                 bool centered, const OptimizerOptions& options)
+    : Optimizer(learning_rate, options),
+      rho_(rho),
+      momentum_(momentum),
+      epsilon_(epsilon),
+      centered_(centered) {
+  require_fraction(rho, "rho");
+  require_fraction(momentum, "momentum");
+  require_epsilon(epsilon);
+}
+
+std::shared_ptr<const Optimizer> RmsProp::clone() const {
+  return std::make_shared<const RmsProp>(*this);
+}
+
+void RmsProp::append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                            const UpdateScalars& scalars) const {
+  ops::RmsPropUpdate op;
+  op.rho = rho_;
+  op.momentum = momentum_;
+  op.epsilon = epsilon_;
+  op.centered = centered_;
+  op.parameters = static_cast<std::int64_t>(targets.size());
+  std::vector<const char*> slots = {"velocity"};
+  if (centered_) slots.push_back("average_gradient");
+  if (momentum_ > 0) slots.push_back("momentum");
+  add_update(b, op, options(), update_inputs(b, targets, scalars, slots));
+}
+
+Json RmsProp::to_json() const {
+  Json json = Optimizer::to_json();
+  json.set("rho", rho_);
+  json.set("momentum", momentum_);
+  json.set("epsilon", epsilon_);
+  json.set("centered", centered_);
+  return json;
+}
+
+// ---- Adamax ----
+
+Adamax::Adamax(const Schedule& learning_rate, double beta1, double beta2, double epsilon,
+               const OptimizerOptions& options)
+    : Optimizer(learning_rate, options), beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {
+  require_fraction(beta1, "beta1");
+  require_fraction(beta2, "beta2");
+  require_epsilon(epsilon);
+}
+
+std::shared_ptr<const Optimizer> Adamax::clone() const {
+  return std::make_shared<const Adamax>(*this);
+}
+
+void Adamax::append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                           const UpdateScalars& scalars) const {
+  ops::AdamaxUpdate op;
+  op.beta1 = beta1_;
+  op.beta2 = beta2_;
+  op.epsilon = epsilon_;
+  op.parameters = static_cast<std::int64_t>(targets.size());
+  add_update(b, op, options(), update_inputs(b, targets, scalars, {"m", "u"}));
+}
+
+Json Adamax::to_json() const {
+  Json json = Optimizer::to_json();
+  json.set("beta1", beta1_);
+  json.set("beta2", beta2_);
+  json.set("epsilon", epsilon_);
+  return json;
+}
+
+// ---- Nadam ----
+
+Nadam::Nadam(const Schedule& learning_rate, double beta1, double beta2, double epsilon,
+             const OptimizerOptions& options)
+    : Optimizer(learning_rate, options), beta1_(beta1), beta2_(beta2), epsilon_(epsilon) {
+  require_fraction(beta1, "beta1");
+  require_fraction(beta2, "beta2");
+  require_epsilon(epsilon);
+}
+
+std::shared_ptr<const Optimizer> Nadam::clone() const {
+  return std::make_shared<const Nadam>(*this);
+}
+
+void Nadam::append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                          const UpdateScalars& scalars) const {
+  ops::NadamUpdate op;
+  op.beta1 = beta1_;
+  op.beta2 = beta2_;
+  op.epsilon = epsilon_;
+  op.parameters = static_cast<std::int64_t>(targets.size());
+  add_update(b, op, options(), update_inputs(b, targets, scalars, {"m", "v"}));
+}
+
+Json Nadam::to_json() const {
+  Json json = Optimizer::to_json();
+  json.set("beta1", beta1_);
+  json.set("beta2", beta2_);
+  json.set("epsilon", epsilon_);
+  return json;
+}
+
 // ---- By name: a new optimizer is one line here ----
 
 namespace {
@@ -182,6 +322,10 @@ constexpr std::array kOptimizers = {
     Entry{"nesterov", 0.01, [](const Schedule& rate) { return Sgd(rate, 0.9, true).clone(); }},
     Entry{"adam", 0.001, [](const Schedule& rate) { return Adam(rate).clone(); }},
     Entry{"adamw", 0.001, [](const Schedule& rate) { return AdamW(rate).clone(); }},
+    Entry{"adagrad", 0.001, [](const Schedule& rate) { return Adagrad(rate).clone(); }},
+    Entry{"rmsprop", 0.001, [](const Schedule& rate) { return RmsProp(rate).clone(); }},
+    Entry{"adamax", 0.001, [](const Schedule& rate) { return Adamax(rate).clone(); }},
+    Entry{"nadam", 0.001, [](const Schedule& rate) { return Nadam(rate).clone(); }},
 };
 
 const Entry& find_optimizer(const std::string& name) {
@@ -226,6 +370,20 @@ std::shared_ptr<const Optimizer> optimizer_from_json(const Json& json) {
       const double weight_decay = std::exchange(options.weight_decay, 0);
       return AdamW(rate, weight_decay, number("beta1"), number("beta2"), number("epsilon"), options)
           .clone();
+    }
+    if (name == "adagrad") {
+      return Adagrad(rate, number("initial_accumulator_value"), number("epsilon"), options).clone();
+    }
+    if (name == "rmsprop") {
+      return RmsProp(rate, number("rho"), number("momentum"), number("epsilon"),
+                     json.at("centered").as_bool(), options)
+          .clone();
+    }
+    if (name == "adamax") {
+      return Adamax(rate, number("beta1"), number("beta2"), number("epsilon"), options).clone();
+    }
+    if (name == "nadam") {
+      return Nadam(rate, number("beta1"), number("beta2"), number("epsilon"), options).clone();
     }
     fail(ErrorCode::parse, "unknown optimizer '", name, "'");
   } catch (const Error& error) {

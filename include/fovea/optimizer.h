@@ -148,8 +148,84 @@ class FOVEA_API AdamW final : public Adam {
   std::shared_ptr<const Optimizer> clone() const override;
 };
 
+/// The steps of each weight shrink as its squared gradients add up; Keras's defaults. Throws
+/// invalid_argument unless epsilon is above 0 and the first sum >= 0.
+/// Source: Duchi, Hazan, Singer 2011.
+class FOVEA_API Adagrad final : public Optimizer {
+ public:
+  explicit Adagrad(const Schedule& learning_rate = 0.001, double initial_accumulator_value = 0.1,
+                   double epsilon = 1e-7, const OptimizerOptions& options = {});
+  std::string_view name() const override { return "adagrad"; }
+  std::shared_ptr<const Optimizer> clone() const override;
+  void append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                     const UpdateScalars& scalars) const override;
+  Json to_json() const override;
+
+ private:
+  double initial_accumulator_value_;
+  double epsilon_;
+};
+
+/// Divides by a moving average of the gradient's size; `centered`, by its moving standard
+/// deviation. Keras's defaults. Throws invalid_argument unless rho and momentum are in [0, 1) and
+/// epsilon is above 0. Source: Tieleman, Hinton 2012.
+class FOVEA_API RmsProp final : public Optimizer {
+ public:
+  explicit RmsProp(const Schedule& learning_rate = 0.001, double rho = 0.9, double momentum = 0,
+                   double epsilon = 1e-7, bool centered = false,
+                   const OptimizerOptions& options = {});
+  std::string_view name() const override { return "rmsprop"; }
+  std::shared_ptr<const Optimizer> clone() const override;
+  void append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                     const UpdateScalars& scalars) const override;
+  Json to_json() const override;
+
+ private:
+  double rho_;
+  double momentum_;
+  double epsilon_;
+  bool centered_;
+};
+
+/// Adam with the largest gradient of late in place of the root of the second moment; Keras's
+/// defaults. Throws as Adam. Source: Kingma, Ba 2015, section 7.1.
+class FOVEA_API Adamax final : public Optimizer {
+ public:
+  explicit Adamax(const Schedule& learning_rate = 0.001, double beta1 = 0.9, double beta2 = 0.999,
+                  double epsilon = 1e-7, const OptimizerOptions& options = {});
+  std::string_view name() const override { return "adamax"; }
+  std::shared_ptr<const Optimizer> clone() const override;
+  void append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                     const UpdateScalars& scalars) const override;
+  Json to_json() const override;
+
+ private:
+  double beta1_;
+  double beta2_;
+  double epsilon_;
+};
+
+/// Adam with Nesterov's momentum; Keras's defaults and schedule of the momentum. Throws as Adam.
+/// Source: Dozat 2016.
+class FOVEA_API Nadam final : public Optimizer {
+ public:
+  explicit Nadam(const Schedule& learning_rate = 0.001, double beta1 = 0.9, double beta2 = 0.999,
+                 double epsilon = 1e-7, const OptimizerOptions& options = {});
+  std::string_view name() const override { return "nadam"; }
+  std::shared_ptr<const Optimizer> clone() const override;
+  void append_update(Builder& b, const std::vector<UpdateTarget>& targets,
+                     const UpdateScalars& scalars) const override;
+  Json to_json() const override;
+
+ private:
+  double beta1_;
+  double beta2_;
+  double epsilon_;
+};
+
 /// An optimizer by name with its defaults: "sgd", "momentum" and "nesterov" (both sgd with momentum
-/// 0.9), "adam", "adamw". Throws invalid_argument for an unknown name, listing the valid ones.
+/// 0.9), "adam", "adamw", "adagrad", "rmsprop", "adamax", "nadam". Throws invalid_argument for an
+/// unknown name, listing the valid ones.
 FOVEA_API std::shared_ptr<const Optimizer> make_optimizer(const std::string& name);
 /// As before, at this rate.
 FOVEA_API std::shared_ptr<const Optimizer> make_optimizer(const std::string& name,

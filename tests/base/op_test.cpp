@@ -81,8 +81,8 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
       SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
       OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverages,
-      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, Unscale, AdjustLossScale,
-      PictureBatch>();
+      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate,
+      AdamaxUpdate, NadamUpdate, Unscale, AdjustLossScale, PictureBatch>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

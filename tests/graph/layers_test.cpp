@@ -164,7 +164,7 @@ TEST(Layers, NormalizationSubtractsMeansAndDividesByDeviations) {
 TEST(LayerErrors, UnknownNamesListTheKnownOnes) {
   EXPECT_EQ(error_of([] { Dense(3, {.activation = "rleu"}); }),
             "unknown activation 'rleu'; known: linear, relu, leaky_relu, elu, sigmoid, tanh, gelu, "
-            "silu, softmax");
+            "silu, swish, step, selu, softplus, hard_silu, hard_swish, softmax");
   EXPECT_EQ(error_of([] { Conv2D(3, 3, {.padding = "full"}); }),
             "unknown padding 'full'; known: valid, same, and Padding::cells(...)");
 }

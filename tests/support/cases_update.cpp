@@ -143,6 +143,20 @@ std::vector<OpCase> update_cases() {
   sgd.nesterov = true;
   add_optimizer("nesterov", sgd, 1, cases);
   add_optimizer("adam", ops::AdamUpdate{}, 2, cases);
+  add_optimizer("adagrad", ops::AdagradUpdate{}, 1, cases);
+  ops::RmsPropUpdate rmsprop;
+  add_optimizer("rmsprop", rmsprop, rmsprop.states(), cases);
+  rmsprop.momentum = 0.8;
+  add_optimizer("rmsprop_momentum", rmsprop, rmsprop.states(), cases);
+  // A state that is its own mean: spreads v - a^2 keep away from 0.
+  rmsprop.rho = 0.5;
+  rmsprop.centered = true;
+  rmsprop.epsilon = 1.5;
+  add_optimizer("rmsprop_centered_momentum", rmsprop, rmsprop.states(), cases);
+  rmsprop.momentum = 0;
+  add_optimizer("rmsprop_centered", rmsprop, rmsprop.states(), cases);
+  add_optimizer("adamax", ops::AdamaxUpdate{}, 2, cases);
+  add_optimizer("nadam", ops::NadamUpdate{}, 2, cases);
   ops::AdamUpdate clipped;
   clipped.clip_norm = 0.7;
   clipped.parameters = 200;  // more gradients than one launch takes

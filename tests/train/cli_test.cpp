@@ -94,7 +94,9 @@ TEST_F(TrainCifar10, RefusesWhatItDoesNotUnderstand) {
       {{"--verbose", "3"}, "--verbose is 0, 1 or 2"},
       {{"--quiet=1"}, "--quiet takes no value"},
       {{"--model", "resnet"}, "did you mean 'resnet20'?; valid are cifar10_cnn, resnet20, mlp"},
-      {{"--optimizer", "lion"}, "valid are sgd, momentum, nesterov, adam, adamw"},
+      {{"--optimizer", "lion"},
+       "valid are sgd, momentum, nesterov, adam, adamw, "
+       "adagrad, rmsprop, adamax, nadam"},
       {{"--device", "gpu"}, "valid are auto, cpu, cuda"},
       {{"--precision", "f8"}, "valid are f32, tf32, bf16, f16"},
       {{"--schedule", "square"}, "valid are constant, cosine"},

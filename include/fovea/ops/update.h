@@ -138,4 +138,95 @@ struct FOVEA_API AdamUpdate : OpBase<AdamUpdate>, UpdateAttributes {
   std::vector<int> effects() const override;
 };
 
+/// s += g^2; w -= rate g / sqrt(s + epsilon). Inputs: as above, for each parameter w, g, s. -> ().
+/// Source: Duchi, Hazan, Singer 2011, as Keras computes it.
+struct FOVEA_API AdagradUpdate : OpBase<AdagradUpdate>, UpdateAttributes {
+  static constexpr std::string_view kName = "adagrad_update";
+  double epsilon = 1e-7;
+  std::int64_t parameters = 0;  ///< how many
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    update_fields(self, visit);
+    visit("epsilon", self.epsilon);
+    visit("parameters", self.parameters);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+};
+
+/// v = rho v + (1 - rho) g^2, and, centered, a = rho a + (1 - rho) g, d = v - a^2, else d = v;
+/// step = rate g / sqrt(d + epsilon); with momentum m = momentum m + step, w -= m, else w -= step.
+/// Inputs: as above, for each parameter w, g, v, then a if centered, then m with momentum. -> ().
+/// Source: Tieleman, Hinton 2012, as Keras computes it.
+struct FOVEA_API RmsPropUpdate : OpBase<RmsPropUpdate>, UpdateAttributes {
+  static constexpr std::string_view kName = "rmsprop_update";
+  double rho = 0.9;
+  double momentum = 0;
+  double epsilon = 1e-7;
+  bool centered = false;
+  std::int64_t parameters = 0;  ///< how many
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    update_fields(self, visit);
+    visit("rho", self.rho);
+    visit("momentum", self.momentum);
+    visit("epsilon", self.epsilon);
+    visit("centered", self.centered);
+    visit("parameters", self.parameters);
+  }
+  /// State tensors for each parameter.
+  int states() const { return 1 + (centered ? 1 : 0) + (momentum > 0 ? 1 : 0); }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+};
+
+/// t = applied + 1; m += (g - m)(1 - beta1); u = max(beta2 u, |g|);
+/// w -= rate / (1 - beta1^t) m / (u + epsilon).
+/// Inputs: as above, for each parameter w, g, m, u. -> (). Source: Kingma, Ba 2015, section 7.1.
+struct FOVEA_API AdamaxUpdate : OpBase<AdamaxUpdate>, UpdateAttributes {
+  static constexpr std::string_view kName = "adamax_update";
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-7;
+  std::int64_t parameters = 0;  ///< how many
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    update_fields(self, visit);
+    visit("beta1", self.beta1);
+    visit("beta2", self.beta2);
+    visit("epsilon", self.epsilon);
+    visit("parameters", self.parameters);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+};
+
+/// t = applied + 1; k(i) = beta1 (1 - 0.96^i / 2); K(t) = k(1) ... k(t);
+/// m += (g - m)(1 - beta1); v += (g^2 - v)(1 - beta2);
+/// n = k(t + 1) m / (1 - K(t + 1)) + (1 - k(t)) g / (1 - K(t));
+/// w -= rate n / (sqrt(v / (1 - beta2^t)) + epsilon).
+/// Inputs: as above, for each parameter w, g, m, v. -> (). Source: Dozat 2016, as Keras computes
+/// it.
+struct FOVEA_API NadamUpdate : OpBase<NadamUpdate>, UpdateAttributes {
+  static constexpr std::string_view kName = "nadam_update";
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-7;
+  std::int64_t parameters = 0;  ///< how many
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    update_fields(self, visit);
+    visit("beta1", self.beta1);
+    visit("beta2", self.beta2);
+    visit("epsilon", self.epsilon);
+    visit("parameters", self.parameters);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<int> effects() const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+};
+
 }  // namespace fovea::ops

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Writes what Keras computes into the files that the tests labelled "golden" compare with.
+
+    python3 tests/golden/generate.py        (needs: pip install tensorflow-cpu)
+
+The files are committed with the versions that made them: the tests need no Python.
+"""
+
+import json
+import os
+import pathlib
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+STEPS = 20
+
+
+def versions():
+    return {"keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}
+
+
+def write(name, content):
+    path = HERE / f"{name}.json"
+    path.write_text(json.dumps({"versions": versions(), **content}, indent=1) + "\n")
+    print(path.name)
+
+
+def numbers(values):
+    return [float(v) for v in np.asarray(values, dtype=np.float32).ravel()]
+
+
+def optimizers():
+    """Name in Fovea -> Keras's."""
+    o = keras.optimizers
+    return {
+        "sgd": o.SGD(),
+        "momentum": o.SGD(0.01, momentum=0.9),
+        "nesterov": o.SGD(0.01, momentum=0.9, nesterov=True),
+        "adagrad": o.Adagrad(),
+        "rmsprop": o.RMSprop(),
+        "rmsprop_momentum": o.RMSprop(0.002, rho=0.8, momentum=0.5),
+        "rmsprop_centered": o.RMSprop(centered=True),
+        "rmsprop_centered_momentum": o.RMSprop(momentum=0.5, centered=True),
+        "adam": o.Adam(),
+        "adamw": o.AdamW(),
+        "adamax": o.Adamax(),
+        "nadam": o.Nadam(),
+        "nadam_slow": o.Nadam(0.01, beta_1=0.5, beta_2=0.9),
+        "adam_clip_value": o.Adam(clipvalue=0.5),
+        "sgd_clip_norm": o.SGD(clipnorm=0.5),
+        "sgd_global_clip_norm": o.SGD(global_clipnorm=0.5),
+        "sgd_decay": o.SGD(weight_decay=0.01),
+    }
+
+
+def write_optimizers():
+    """Two parameters on a fixed path of gradients; their values after every step."""
+    random = np.random.default_rng(1)
+    first = [random.normal(size=(3, 2)), random.normal(size=(5,))]
+    gradients = [[random.normal(size=w.shape) * scale for w in first]
+                 for scale in np.geomspace(1, 0.01, STEPS)]
+    trajectories = {}
+    for name, optimizer in optimizers().items():
+        variables = [keras.Variable(w.astype(np.float32)) for w in first]
+        steps = []
+        for step in gradients:
+            optimizer.apply([tf.constant(g, tf.float32) for g in step], variables)
+            steps.append([numbers(v) for v in variables])
+        trajectories[name] = steps
+    write("optimizers", {"weights": [numbers(w) for w in first],
+                         "gradients": [[numbers(g) for g in step] for step in gradients],
+                         "after": trajectories})
+
+
+if __name__ == "__main__":
+    write_optimizers()
