@@ -3,6 +3,7 @@
 #include "fovea/optimizer.h"
 
 #include <gtest/gtest.h>
+#include <set>
 
 #include <cmath>
 #include <limits>
@@ -193,7 +194,11 @@ TEST(Optimizer, ComesBackFromJson) {
   const std::vector<std::shared_ptr<const Optimizer>> optimizers = {
       Sgd(Schedule::cosine(0.1, 100), 0.8, true, options).clone(),
       Adam(0.01, 0.8, 0.95, 1e-5, options).clone(),
-      AdamW(0.01, 0.05, 0.8, 0.95, 1e-5, clipped).clone()};
+      AdamW(0.01, 0.05, 0.8, 0.95, 1e-5, clipped).clone(),
+      Adagrad(0.1, 0.3, 1e-5, clipped).clone(),
+      RmsProp(0.01, 0.8, 0.5, 1e-5, true, clipped).clone(),
+      Adamax(0.01, 0.8, 0.95, 1e-5, clipped).clone(),
+      Nadam(0.01, 0.8, 0.95, 1e-5, clipped).clone()};
   for (const auto& optimizer : optimizers) {
     const Json json = Json::parse(optimizer->to_json().to_string());
     const auto again = optimizer_from_json(json);
@@ -203,9 +208,10 @@ TEST(Optimizer, ComesBackFromJson) {
 }
 
 TEST(Optimizer, IsKnownByName) {
+  const std::set<std::string> of_sgd = {"sgd", "momentum", "nesterov"};
   for (const std::string& name : optimizer_names()) {
     const auto optimizer = make_optimizer(name);
-    EXPECT_EQ(optimizer->learning_rate().at(0), name.starts_with("adam") ? 0.001 : 0.01) << name;
+    EXPECT_EQ(optimizer->learning_rate().at(0), of_sgd.count(name) > 0 ? 0.01 : 0.001) << name;
     EXPECT_EQ(make_optimizer(name, 0.5)->learning_rate().at(0), 0.5);
     EXPECT_EQ(optimizer_from_json(optimizer->to_json())->to_json(), optimizer->to_json());
   }
