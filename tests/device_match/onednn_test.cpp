@@ -40,9 +40,16 @@ const std::set<std::string> kBlockedOps = {"activate",
 
 /// Cases that the plug-in may decline on blocked tensors, and why; everything else it must take.
 const std::map<std::string, std::string> kDeclined = {
-    {"activate_identity_after_first_layer", "the identity is no elementwise function of oneDNN's"},
-    {"activate_backward_identity_after_first_layer",
-     "the identity is no elementwise function of oneDNN's"},
+    {"activate_identity_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_backward_identity_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_step_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_backward_step_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_selu_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_backward_selu_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_softplus_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_backward_softplus_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_hard_swish_after_first_layer", "oneDNN has no such elementwise function"},
+    {"activate_backward_hard_swish_after_first_layer", "oneDNN has no such elementwise function"},
     // sigmoid(0) is not 0, so oneDNN's fast kernel would spoil the padding.
     {"activate_blocked_c10", "oneDNN has only its reference kernel for this activation"},
     {"activate_blocked_c24", "oneDNN has only its reference kernel for this activation"},

@@ -3,10 +3,10 @@
 #include "fovea/optimizer.h"
 
 #include <gtest/gtest.h>
-#include <set>
 
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "fovea/ops/update.h"
 #include "host/graph/execution.h"
