@@ -57,6 +57,20 @@ kernels::PointwiseFunction function_of(const DerivedOp& op) {
         return PointwiseKind::binary_cross_entropy;
       case Kind::cross_entropy:
         return PointwiseKind::cross_entropy;
+      case Kind::hinge:
+        return PointwiseKind::hinge;
+      case Kind::squared_hinge:
+        return PointwiseKind::squared_hinge;
+      case Kind::cubed_hinge:
+        return PointwiseKind::cubed_hinge;
+      case Kind::squared_log:
+        return PointwiseKind::squared_log;
+      case Kind::kl_divergence:
+        return PointwiseKind::kl_divergence;
+      case Kind::log_cosh:
+        return PointwiseKind::log_cosh;
+      case Kind::poisson:
+        return PointwiseKind::poisson;
     }
     return PointwiseKind::squared;
   };
@@ -74,6 +88,38 @@ cudaError_t pointwise_loss_backward(const ops::PointwiseLossBackward& op,
   return kernels::pointwise_loss_backward(stream_of(context), sample_shape(context.input_type(1)),
                                           function_of(op), context.input(0), context.input(1),
                                           context.input(2), context.output(0));
+}
+
+// ---- Whole rows ----
+
+kernels::RowLossKind kind_of(ops::RowLoss::Kind kind) {
+  using Kind = ops::RowLoss::Kind;
+  switch (kind) {
+    case Kind::chebyshev:
+      return kernels::RowLossKind::chebyshev;
+    case Kind::tanimoto:
+      return kernels::RowLossKind::tanimoto;
+    case Kind::cauchy_schwarz:
+      return kernels::RowLossKind::cauchy_schwarz;
+    case Kind::cosine_similarity:
+      return kernels::RowLossKind::cosine_similarity;
+    case Kind::categorical_hinge:
+      return kernels::RowLossKind::categorical_hinge;
+  }
+  return kernels::RowLossKind::chebyshev;
+}
+
+cudaError_t row_loss(const ops::RowLoss& op, const KernelContext& context) {
+  const ValueType& type = context.input_type(0);
+  return kernels::row_loss(stream_of(context), kind_of(op.kind), type.dtype, type.shape[0],
+                           type.shape[1], context.input(0), context.input(1), context.output(0));
+}
+
+cudaError_t row_loss_backward(const ops::RowLossBackward& op, const KernelContext& context) {
+  const ValueType& type = context.input_type(1);
+  return kernels::row_loss_backward(stream_of(context), kind_of(op.kind), type.dtype, type.shape[0],
+                                    type.shape[1], context.input(0), context.input(1),
+                                    context.input(2), context.output(0));
 }
 
 // ---- Metrics ----
@@ -106,6 +152,8 @@ void bind_loss(KernelTable& table) {
       "cuda", bind<ops::PointwiseLoss>(pointwise_loss, {{}, sum_bytes<ops::PointwiseLoss>}));
   table.add<ops::PointwiseLossBackward>(
       "cuda", bind<ops::PointwiseLossBackward>(pointwise_loss_backward, {{{0, 1}, {0, 2}}}));
+  table.add<ops::RowLoss>("cuda", bind<ops::RowLoss>(row_loss));
+  table.add<ops::RowLossBackward>("cuda", bind<ops::RowLossBackward>(row_loss_backward));
   table.add<ops::OneHot>("cuda", bind<ops::OneHot>(one_hot));
   table.add<ops::Accuracy>("cuda", bind<ops::Accuracy>(accuracy, {{}, sum_bytes<ops::Accuracy>}));
 }

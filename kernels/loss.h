@@ -53,13 +53,21 @@ enum class PointwiseKind {
   huber,
   sigmoid_cross_entropy,
   binary_cross_entropy,
-  cross_entropy
+  cross_entropy,
+  hinge,
+  squared_hinge,
+  cubed_hinge,
+  squared_log,
+  kl_divergence,
+  log_cosh,
+  poisson
 };
 
 /// loss(p, t) = (p - t)^2; |p - t|; huber: (p - t)^2 / 2 up to |p - t| = delta, linear beyond;
 /// max(p, 0) - p t + log(1 + e^-|p|); -t log p - (1 - t) log(1 - p), p clipped to
 /// [1e-7, 1 - 1e-7]; -sum over a row of t log q with q = p / sum over the row, clipped likewise.
-/// The last three smooth their targets: t (1 - smoothing) + smoothing / classes, or / 2.
+/// These three smooth their targets: t (1 - smoothing) + smoothing / classes, or / 2. The others:
+/// see fovea/ops/loss.h.
 struct PointwiseFunction {
   PointwiseKind kind = PointwiseKind::squared;
   float delta = 1;
@@ -85,5 +93,23 @@ cudaError_t pointwise_loss(cudaStream_t stream, const SampleShape& shape,
 cudaError_t pointwise_loss_backward(cudaStream_t stream, const SampleShape& shape,
                                     const PointwiseFunction& function, const void* dlosses,
                                     const void* p, const void* t, void* dp);
+
+/// Losses of whole rows, see fovea/ops/loss.h.
+enum class RowLossKind {
+  chebyshev,
+  tanimoto,
+  cauchy_schwarz,
+  cosine_similarity,
+  categorical_hinge
+};
+
+/// losses[n] from the rows of `classes` predictions and targets.
+cudaError_t row_loss(cudaStream_t stream, RowLossKind kind, DType dtype, std::int64_t samples,
+                     std::int64_t classes, const void* p, const void* t, void* losses);
+
+/// dp = dlosses[n] times the derivative of losses[n] by p. dp may be p or t.
+cudaError_t row_loss_backward(cudaStream_t stream, RowLossKind kind, DType dtype,
+                              std::int64_t samples, std::int64_t classes, const void* dlosses,
+                              const void* p, const void* t, void* dp);
 
 }  // namespace fovea::kernels

@@ -27,7 +27,26 @@ struct ProbabilityRange {
     return p < kLowest ? kLowest : p > kHighest ? kHighest : p;
   }
   __device__ static bool inside(float p) { return p >= kLowest && p <= kHighest; }
+  /// Clipped to [1e-7, 1].
+  __device__ static float raised(float p) { return p < kLowest ? kLowest : p > 1 ? 1.0f : p; }
 };
+
+/// 1 for yes, -1 for no, whether no is told by 0 or by -1.
+__device__ __forceinline__ float sign_of_target(float target) { return target > 0 ? 1.0f : -1.0f; }
+
+/// What the hinges take to some power: how much p misses of the margin on its target's side.
+__device__ __forceinline__ float shortfall(float margin, float p, float target) {
+  const float missing = margin - sign_of_target(target) * p;
+  return missing < 0 ? 0.0f : missing;
+}
+
+/// Near 0, where |x| and log 2 would cancel, the series x^2 / 2 - x^4 / 12 + x^6 / 45.
+__device__ __forceinline__ float log_cosh(float x) {
+  constexpr float kLog2 = 0.693147181f;
+  const float size = fabsf(x), square = x * x;
+  if (size < 0.25f) return square * (0.5f - square * (1.0f / 12 - square * (1.0f / 45)));
+  return size + log1pf(expf(-2 * size)) - kLog2;
+}
 
 /// loss(p, t) of one element, one type per kind.
 template <PointwiseKind kKind>
@@ -49,6 +68,27 @@ struct Loss {
       const float q = ProbabilityRange::clip(p);
       const float target = smooth(t);
       return -(target * logf(q) + (1 - target) * logf(1 - q));
+    }
+    if constexpr (kKind == PointwiseKind::hinge) return shortfall(delta, p, t);
+    if constexpr (kKind == PointwiseKind::squared_hinge) {
+      const float missing = shortfall(delta, p, t);
+      return missing * missing;
+    }
+    if constexpr (kKind == PointwiseKind::cubed_hinge) {
+      const float missing = shortfall(delta, p, t);
+      return missing * missing * missing;
+    }
+    if constexpr (kKind == PointwiseKind::squared_log) {
+      const float logarithm = t * logf(ProbabilityRange::clip(p));
+      return logarithm * logarithm;
+    }
+    if constexpr (kKind == PointwiseKind::kl_divergence) {
+      const float target = ProbabilityRange::raised(t);
+      return target * logf(target / ProbabilityRange::raised(p));
+    }
+    if constexpr (kKind == PointwiseKind::log_cosh) return log_cosh(p - t);
+    if constexpr (kKind == PointwiseKind::poisson) {
+      return p - t * logf(p + ProbabilityRange::kLowest);
     }
     return 0;
   }
@@ -72,6 +112,25 @@ struct LossDerivative {
       const float target = smooth(t);
       return ProbabilityRange::inside(p) ? (1 - target) / (1 - p) - target / p : 0.0f;
     }
+    if constexpr (kKind == PointwiseKind::hinge) {
+      return shortfall(delta, p, t) > 0 ? -sign_of_target(t) : 0.0f;
+    }
+    if constexpr (kKind == PointwiseKind::squared_hinge) {
+      return -2 * sign_of_target(t) * shortfall(delta, p, t);
+    }
+    if constexpr (kKind == PointwiseKind::cubed_hinge) {
+      const float missing = shortfall(delta, p, t);
+      return -3 * sign_of_target(t) * missing * missing;
+    }
+    if constexpr (kKind == PointwiseKind::squared_log) {
+      return ProbabilityRange::inside(p) ? 2 * t * t * logf(p) / p : 0.0f;
+    }
+    if constexpr (kKind == PointwiseKind::kl_divergence) {
+      const bool inside = p >= ProbabilityRange::kLowest && p <= 1;
+      return inside ? -ProbabilityRange::raised(t) / p : 0.0f;
+    }
+    if constexpr (kKind == PointwiseKind::log_cosh) return tanhf(error);
+    if constexpr (kKind == PointwiseKind::poisson) return 1 - t / (p + ProbabilityRange::kLowest);
     return 0;
   }
 };
@@ -187,6 +246,20 @@ cudaError_t with_kind(const PointwiseFunction& function, const Body& body) {
       return body(Function<Kind::sigmoid_cross_entropy>{delta, smooth});
     case Kind::binary_cross_entropy:
       return body(Function<Kind::binary_cross_entropy>{delta, smooth});
+    case Kind::hinge:
+      return body(Function<Kind::hinge>{delta, smooth});
+    case Kind::squared_hinge:
+      return body(Function<Kind::squared_hinge>{delta, smooth});
+    case Kind::cubed_hinge:
+      return body(Function<Kind::cubed_hinge>{delta, smooth});
+    case Kind::squared_log:
+      return body(Function<Kind::squared_log>{delta, smooth});
+    case Kind::kl_divergence:
+      return body(Function<Kind::kl_divergence>{delta, smooth});
+    case Kind::log_cosh:
+      return body(Function<Kind::log_cosh>{delta, smooth});
+    case Kind::poisson:
+      return body(Function<Kind::poisson>{delta, smooth});
     case Kind::cross_entropy:
       break;
   }

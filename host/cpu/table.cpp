@@ -18,6 +18,7 @@ std::string fill_cpu_table(KernelTable& table) {
   cpu::add_reference_basic(table);
   cpu::add_reference_activation(table);
   cpu::add_reference_loss(table);
+  cpu::add_reference_row_loss(table);
   cpu::add_reference_update(table);
   cpu::add_reference_optimizers(table);
   cpu::add_reference_loss_scale(table);

@@ -107,6 +107,37 @@ std::vector<ValueType> PointwiseLossBackward::infer(std::span<const ValueType> i
   return {inputs[1]};
 }
 
+// ---- Losses of whole rows ----
+
+std::vector<ValueType> RowLoss::infer(std::span<const ValueType> inputs) const {
+  require_equal_floating(inputs, 2);
+  require_class_scores(inputs[0], "the predictions");
+  return {per_sample(inputs[0])};
+}
+
+std::vector<Value> RowLoss::backward(const BackwardContext& context) const {
+  RowLossBackward gradient;
+  gradient.kind = kind;
+  const std::span<const Value> in = context.inputs;
+  return {context.builder.add(gradient, {context.output_grads[0], in[0], in[1]}), {}};
+}
+
+double RowLoss::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 6.0 * static_cast<double>(inputs[0].shape.numel());
+}
+
+std::vector<ValueType> RowLossBackward::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 3);
+  require_equal_floating(inputs.subspan(1), 2);
+  require_class_scores(inputs[1], "the predictions");
+  require_type(inputs[0], per_sample(inputs[1]), "the losses' gradient");
+  return {inputs[1]};
+}
+
+double RowLossBackward::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 12.0 * static_cast<double>(inputs[1].shape.numel());
+}
+
 // ---- Labels and metrics ----
 
 std::vector<ValueType> OneHot::infer(std::span<const ValueType> inputs) const {

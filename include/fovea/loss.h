@@ -8,10 +8,22 @@
 
 namespace fovea {
 
-/// A loss by name: sparse_categorical_crossentropy (labels i32 (N,)), categorical_crossentropy
-/// (one-hot targets), binary_crossentropy, mean_squared_error or mse, mean_absolute_error or mae,
-/// huber. The three cross-entropies read probabilities; where the model ends in softmax or sigmoid
-/// they are computed from its logits, fused and stable.
+/// A loss by name. With y the targets (one-hot where they tell classes), o the model's output and s
+/// its probabilities:
+///   sparse_categorical_crossentropy (labels i32 (N,)), categorical_crossentropy or log
+///   -sum y log s, binary_crossentropy: where the model ends in softmax or sigmoid they are
+///   computed from its logits, fused and stable; mean_squared_error or mse, mean_absolute_error or
+///   mae, huber, log_cosh, poisson mean o - y log o, hinge mean max(0, 1 - Y o) with Y = 1 for y >
+///   0, else -1, and squared_hinge: means over a sample's numbers, as Keras; categorical_hinge
+///   max(0, 1 + max (1 - y) o - sum y o), cosine_similarity -cos(o, y), kl_divergence sum y log(y /
+///   s), as Keras, too; half_squared_error sum (o - y)^2 / 2; of Janocha and Czarnecki, "On Loss
+///   Functions for Deep Neural Networks in Classification" (2017): l1 sum |o - y|, l2 sum (o -
+///   y)^2, expectation sum |s - y|, regularized_expectation sum (s - y)^2, chebyshev max |s - y|,
+///   margin sum max(0, 1/2 - Y o), squared_margin and cubed_margin (of each term), squared_log sum
+///   (y log s)^2, tanimoto -sum s y / (sum s^2 + sum y^2 - sum s y), cauchy_schwarz -log(sum s y /
+///   (|s| |y|)).
+/// Losses that are written with s read the model's output as probabilities, or with from_logits as
+/// logits.
 struct Loss {
   std::string name;
   bool from_logits = false;    ///< the model's output is logits, not probabilities

@@ -42,6 +42,7 @@ void change(Shape& value) { value = Shape{3, 1, 5}; }
 void change(Padding& value) { value = Padding::cells(1, 2, 3, 4); }
 void change(Activation& value) { value = {Activation::Kind::elu, 0.25}; }
 void change(Initializer& value) { value = {Initializer::Kind::normal, 0.5}; }
+void change(ops::RowLoss::Kind& value) { value = ops::RowLoss::Kind::tanimoto; }
 void change(ops::PointwiseLoss::Kind& value) { value = ops::PointwiseLoss::Kind::huber; }
 void change(std::vector<double>& value) { value = {0.1, -2, 1e-30}; }
 void change(std::vector<PictureStep>& value) {
@@ -80,9 +81,9 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       GlobalAvgPool, GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
       BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
       SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
-      OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep, UpdateAverages,
-      AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate,
-      AdamaxUpdate, NadamUpdate, Unscale, AdjustLossScale, PictureBatch>();
+      RowLoss, RowLossBackward, OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep,
+      UpdateAverages, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, AdagradUpdate,
+      RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale, AdjustLossScale, PictureBatch>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

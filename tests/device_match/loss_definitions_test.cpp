@@ -125,6 +125,20 @@ double pointwise(const ops::PointwiseLoss& op, double p, double t) {
     }
     case Kind::cross_entropy:
       break;  // of whole rows
+    case Kind::hinge:
+    case Kind::squared_hinge:
+    case Kind::cubed_hinge: {
+      const double missing = std::max(0.0, op.delta - (t > 0 ? p : -p));
+      return std::pow(missing, op.kind == Kind::hinge ? 1 : op.kind == Kind::squared_hinge ? 2 : 3);
+    }
+    case Kind::squared_log:
+      return std::pow(t * std::log(p), 2);
+    case Kind::kl_divergence:
+      return t * (std::log(t) - std::log(p));
+    case Kind::log_cosh:
+      return error < 300 ? std::log(std::cosh(error)) : error - std::log(2);
+    case Kind::poisson:
+      return p - t * std::log(p + 1e-7);
   }
   return std::numeric_limits<double>::quiet_NaN();
 }
@@ -162,7 +176,7 @@ TEST(LossDefinitions, PointwiseLoss) {
         }
         seen.insert(op.kind);
       });
-  EXPECT_EQ(seen.size(), 6U);
+  EXPECT_EQ(seen.size(), 13U);
 }
 
 /// Values that Keras documents or that follow from its formulas.
@@ -183,6 +197,31 @@ TEST(LossDefinitions, PointwiseLossesOfKnownValue) {
   EXPECT_NEAR(loss(Kind::binary_cross_entropy, {0, 1}, {1, 0}), -std::log(1e-7), 1e-8);
   EXPECT_NEAR(loss(Kind::cross_entropy, {0.1, 1.6, 0.3}, {0, 1, 0}), -std::log(0.8), kTolerance);
   EXPECT_NEAR(loss(Kind::cross_entropy, {1, 0}, {0, 1}), -std::log(1e-7), 1e-8);
+}
+
+TEST(LossDefinitions, RowLoss) {
+  using Kind = ops::RowLoss::Kind;
+  std::set<Kind> seen;
+  for_each_case<ops::RowLoss>([&](const ops::RowLoss& op, const Tensors& in, const Tensors& out) {
+    const std::int64_t classes = in[0].shape()[1];
+    for (std::int64_t n = 0; n < in[0].shape()[0]; ++n) {
+      double pt = 0, pp = 0, tt = 0, worst = 0, rival = -kInfinity;
+      for (std::int64_t i = n * classes; i < (n + 1) * classes; ++i) {
+        const double p = in[0].item(i), t = in[1].item(i);
+        pt += p * t, pp += p * p, tt += t * t;
+        worst = std::max(worst, std::abs(p - t));
+        rival = std::max(rival, (1 - t) * p);
+      }
+      const double loss = op.kind == Kind::chebyshev           ? worst
+                          : op.kind == Kind::tanimoto          ? -pt / (pp + tt - pt)
+                          : op.kind == Kind::cauchy_schwarz    ? -std::log(pt / std::sqrt(pp * tt))
+                          : op.kind == Kind::cosine_similarity ? -pt / std::sqrt(pp * tt)
+                                                               : std::max(0.0, 1 + rival - pt);
+      ASSERT_NEAR(out[0].item(n), loss, kTolerance * (1 + std::abs(loss)));
+    }
+    seen.insert(op.kind);
+  });
+  EXPECT_EQ(seen.size(), 5U);
 }
 
 /// Where the loss is clipped it is flat.

@@ -78,5 +78,33 @@ def write_optimizers():
                          "after": trajectories})
 
 
+def write_losses():
+    """Each loss of four samples of five numbers."""
+    random = np.random.default_rng(2)
+    outputs = random.normal(size=(4, 5))
+    probabilities = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+    one_hot = np.eye(5)[[3, 0, 1, 4]]
+    answers = random.integers(0, 2, size=(4, 5))
+    k = keras.losses
+    cases = {  # targets, outputs, Keras's function
+        "categorical_crossentropy": (one_hot, probabilities, k.categorical_crossentropy),
+        "binary_crossentropy": (answers, probabilities, k.binary_crossentropy),
+        "mean_squared_error": (one_hot, outputs, k.mean_squared_error),
+        "mean_absolute_error": (one_hot, outputs, k.mean_absolute_error),
+        "huber": (one_hot, outputs, k.huber),
+        "log_cosh": (one_hot, outputs, k.log_cosh),
+        "poisson": (one_hot, np.exp(outputs), k.poisson),
+        "hinge": (answers, outputs, k.hinge),
+        "squared_hinge": (answers, outputs, k.squared_hinge),
+        "categorical_hinge": (one_hot, outputs, k.categorical_hinge),
+        "kl_divergence": (probabilities[::-1], probabilities, k.kl_divergence),
+        "cosine_similarity": (one_hot, outputs, k.cosine_similarity),
+    }
+    write("losses", {name: {"targets": numbers(t), "outputs": numbers(o),
+                            "losses": numbers(f(t.astype(np.float32), o.astype(np.float32)))}
+                     for name, (t, o, f) in cases.items()})
+
+
 if __name__ == "__main__":
     write_optimizers()
+    write_losses()

@@ -111,6 +111,15 @@ std::vector<Pointwise> pointwise_losses() {
       {"classes", Kind::cross_entropy, uniform(0.1, 1), one_hot()},
       {"classes_normalized", Kind::cross_entropy, probabilities(), probabilities()},
       {"classes_smoothed", Kind::cross_entropy, uniform(0.1, 1), one_hot(), 0.1},
+      {"hinge_inside", Kind::hinge, uniform(-0.6, 0.6), answers},
+      {"hinge_outside", Kind::hinge, uniform(0.8, 2), answers},
+      {"squared_hinge", Kind::squared_hinge, uniform(-2, 2), answers},
+      {"cubed_hinge", Kind::cubed_hinge, uniform(-2, 2), answers},
+      {"squared_log", Kind::squared_log, uniform(0.05, 0.95), uniform(0, 1)},
+      {"kl_divergence", Kind::kl_divergence, uniform(0.05, 0.95), uniform(0.05, 0.95)},
+      {"log_cosh", Kind::log_cosh, uniform(-4, 4), uniform()},
+      {"log_cosh_far", Kind::log_cosh, uniform(-400, 400), uniform()},
+      {"poisson", Kind::poisson, uniform(0.1, 3), uniform(0, 3)},
   };
 }
 
@@ -170,6 +179,32 @@ void add_clipped(std::vector<OpCase>& cases) {
   }
 }
 
+// ---- Losses of whole rows ----
+
+void add_row_losses(std::vector<OpCase>& cases) {
+  using Kind = ops::RowLoss::Kind;
+  for (const Kind kind : {Kind::chebyshev, Kind::tanimoto, Kind::cauchy_schwarz,
+                          Kind::cosine_similarity, Kind::categorical_hinge}) {
+    const std::string name = EnumNames<Kind>::values[static_cast<std::size_t>(kind)];
+    ops::RowLoss forward;
+    forward.kind = kind;
+    ops::RowLossBackward backward;
+    backward.kind = kind;
+    for (const auto& [label, shape] :
+         {std::pair("one", Shape{3, 1}), std::pair("odd", Shape{7, 5}),
+          std::pair("cifar10", Shape{33, 10}), std::pair("many", Shape{5, 1025}),
+          std::pair("nobody", Shape{0, 4})}) {
+      // Numbers that are all different: no two are the largest.
+      const CaseInput p{shape, kind == Kind::categorical_hinge ? distinct() : probabilities()};
+      const CaseInput t{shape, one_hot()};
+      const OpCase forward_case(name + "_" + label, forward, {p, t});
+      const bool smooth = is_small(shape) && shape.numel() > 3;
+      cases.push_back(smooth ? forward_case.differentiate({0}) : forward_case);
+      cases.push_back(OpCase(name + "_" + label, backward, {{{shape[0]}}, p, t}));
+    }
+  }
+}
+
 // ---- Labels and metrics ----
 
 void add_one_hot(const std::string& label, std::int64_t samples, std::int64_t classes,
@@ -211,6 +246,7 @@ std::vector<OpCase> loss_cases() {
     if (loss.label == "huber" || loss.label == "classes") add_large_samples(loss, cases);
   }
   add_clipped(cases);
+  add_row_losses(cases);
   add_one_hot("one", 1, 1, cases);
   add_one_hot("odd", 13, 7, cases);
   add_one_hot("wide", 3, 301, cases);

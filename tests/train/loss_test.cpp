@@ -267,6 +267,58 @@ TEST(Loss, SaysWhichTargetsItWants) {
   EXPECT_EQ(target_type("mse", predictions), predictions);
 }
 
+// ---- The twelve of Janocha and Czarnecki, and sums ----
+
+TEST(Loss, TwelveLossesForClassification) {
+  const std::vector<double> o = {1, 2, 0}, y = {0, 1, 0};
+  std::vector<double> s;
+  for (double value : o) s.push_back(std::exp(value) / (std::exp(1) + std::exp(2) + 1));
+  const auto sum = [&](auto term) {
+    double total = 0;
+    for (std::size_t j = 0; j < 3; ++j) total += term(o[j], s[j], y[j]);
+    return total;
+  };
+  const auto margin = [&](int power) {
+    return sum([&](double out, double, double target) {
+      return std::pow(std::max(0.0, 0.5 - (target > 0 ? out : -out)), power);
+    });
+  };
+  const double sy = s[1], ss = sum([](double, double p, double) { return p * p; });
+  const std::vector<std::pair<Loss, double>> wanted = {
+      {"l1", sum([](double out, double, double t) { return std::abs(t - out); })},
+      {"l2", sum([](double out, double, double t) { return (t - out) * (t - out); })},
+      {{"expectation", true}, sum([](double, double p, double t) { return std::abs(t - p); })},
+      {{"regularized_expectation", true},
+       sum([](double, double p, double t) { return (t - p) * (t - p); })},
+      {{"chebyshev", true}, 1 - s[1]},
+      {"margin", margin(1)},
+      {"squared_margin", margin(2)},
+      {"cubed_margin", margin(3)},
+      {{"log", true}, -std::log(s[1])},
+      {{"squared_log", true}, std::log(s[1]) * std::log(s[1])},
+      {{"tanimoto", true}, -sy / (ss + 1 - sy)},
+      {{"cauchy_schwarz", true}, -std::log(sy / std::sqrt(ss))}};
+  for (const auto& [loss, value] : wanted) {
+    SCOPED_TRACE(loss.name);
+    expect_near(loss_of(loss, numbers({1, 3}, o), numbers({1, 3}, y)), {value});
+    if (loss.from_logits) {
+      expect_near(loss_of(loss.name, numbers({1, 3}, s), numbers({1, 3}, y)), {value});
+      expect_error(ErrorCode::invalid_argument, "leave out from_logits",
+                   [&, l = loss] { loss_of(l, kLogits, kOneHot, End::softmax); });
+    }
+  }
+}
+
+TEST(Loss, HalfTheSquaredErrorAndTheMeanOfIt) {
+  const Tensor y = numbers({1, 10}, {.1, .05, .6, 0, .05, .1, 0, .1, 0, 0});
+  const Tensor two = numbers({1, 10}, {0, 0, 1, 0, 0, 0, 0, 0, 0, 0});
+  const Tensor seven = numbers({1, 10}, {0, 0, 0, 0, 0, 0, 0, 1, 0, 0});
+  expect_near(loss_of("half_squared_error", y, two), {0.0975});
+  expect_near(loss_of("half_squared_error", y, seven), {0.5975});
+  expect_near(loss_of("mse", y, two), {0.0195});
+  expect_near(loss_of("categorical_crossentropy", y, two), {-std::log(0.6)});
+}
+
 // ---- Metrics ----
 
 TEST(Metric, AccuracyComparesArgMaxes) {

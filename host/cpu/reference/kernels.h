@@ -19,6 +19,7 @@ void add_reference_matmul(KernelTable& table);
 void add_reference_basic(KernelTable& table);
 void add_reference_activation(KernelTable& table);
 void add_reference_loss(KernelTable& table);
+void add_reference_row_loss(KernelTable& table);
 void add_reference_update(KernelTable& table);
 void add_reference_optimizers(KernelTable& table);
 void add_reference_loss_scale(KernelTable& table);

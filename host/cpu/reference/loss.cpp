@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "host/cpu/reference/elements.h"
 #include "host/cpu/reference/kernels.h"
@@ -128,7 +129,23 @@ struct ProbabilityRange {
 
   T clip(T p) const { return p < lowest ? lowest : p > highest ? highest : p; }
   bool inside(T p) const { return p >= lowest && p <= highest; }
+  /// Clipped to [1e-7, 1].
+  T raised(T p) const { return p < lowest ? lowest : p > 1 ? T{1} : p; }
 };
+
+/// 1 for yes, -1 for no, whether no is told by 0 or by -1.
+template <class T>
+T sign_of_target(T target) {
+  return target > 0 ? T{1} : T{-1};
+}
+
+/// What the hinges take to some power: how much p misses of the margin on its target's side. NaN
+/// stays NaN.
+template <class T>
+T shortfall(T margin, T p, T target) {
+  const T missing = margin - sign_of_target(target) * p;
+  return missing < 0 ? T{0} : missing;
+}
 
 /// losses[n] = the mean of loss(p, t) over the sample.
 template <class T, class Loss>
@@ -239,6 +256,35 @@ void pointwise_loss(const ops::PointwiseLoss& op, const KernelContext& context) 
       });
     case Kind::cross_entropy:
       return cross_entropy<T>(op, context);
+    case Kind::hinge:
+      return average_samples<T>(context, [delta](T p, T t) { return shortfall(delta, p, t); });
+    case Kind::squared_hinge:
+      return average_samples<T>(context, [delta](T p, T t) {
+        const T missing = shortfall(delta, p, t);
+        return missing * missing;
+      });
+    case Kind::cubed_hinge:
+      return average_samples<T>(context, [delta](T p, T t) {
+        const T missing = shortfall(delta, p, t);
+        return missing * missing * missing;
+      });
+    case Kind::squared_log:
+      return average_samples<T>(context, [range](T p, T t) {
+        const T logarithm = t * std::log(range.clip(p));
+        return logarithm * logarithm;
+      });
+    case Kind::kl_divergence:
+      return average_samples<T>(context, [range](T p, T t) {
+        return range.raised(t) * std::log(range.raised(t) / range.raised(p));
+      });
+    case Kind::log_cosh:
+      return average_samples<T>(context, [](T p, T t) {
+        const T error = std::abs(p - t);
+        return error + std::log1p(std::exp(-2 * error)) - std::numbers::ln2_v<T>;
+      });
+    case Kind::poisson:
+      return average_samples<T>(context,
+                                [range](T p, T t) { return p - t * std::log(p + range.lowest); });
   }
 }
 
@@ -270,6 +316,31 @@ void pointwise_loss_backward(const ops::PointwiseLossBackward& op, const KernelC
       });
     case Kind::cross_entropy:
       return cross_entropy_backward<T>(op, context);
+    case Kind::hinge:
+      return differentiate_samples<T>(context, [delta](T p, T t) {
+        return shortfall(delta, p, t) > 0 ? -sign_of_target(t) : T{0};
+      });
+    case Kind::squared_hinge:
+      return differentiate_samples<T>(
+          context, [delta](T p, T t) { return -2 * sign_of_target(t) * shortfall(delta, p, t); });
+    case Kind::cubed_hinge:
+      return differentiate_samples<T>(context, [delta](T p, T t) {
+        const T missing = shortfall(delta, p, t);
+        return -3 * sign_of_target(t) * missing * missing;
+      });
+    case Kind::squared_log:
+      return differentiate_samples<T>(context, [range](T p, T t) {
+        return range.inside(p) ? 2 * t * t * std::log(p) / p : T{0};
+      });
+    case Kind::kl_divergence:
+      return differentiate_samples<T>(context, [range](T p, T t) {
+        return p >= range.lowest && p <= 1 ? -range.raised(t) / p : T{0};
+      });
+    case Kind::log_cosh:
+      return differentiate_samples<T>(context, [](T p, T t) { return std::tanh(p - t); });
+    case Kind::poisson:
+      return differentiate_samples<T>(context,
+                                      [range](T p, T t) { return 1 - t / (p + range.lowest); });
   }
 }
 

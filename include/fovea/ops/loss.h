@@ -38,7 +38,11 @@ struct FOVEA_API SoftmaxCrossEntropyBackward : OpBase<SoftmaxCrossEntropyBackwar
 /// sigmoid_cross_entropy: binary cross-entropy of logits, max(p,0) - p t + log(1 + e^-|p|);
 /// binary_cross_entropy: of probabilities clipped to [1e-7, 1 - 1e-7];
 /// cross_entropy: -sum t log p over the last axis, of probabilities normalized to sum 1 and clipped
-/// likewise, as Keras (averaged over any axes between). (p (N,...), t (N,...)) -> (losses (N,)).
+/// likewise, as Keras (averaged over any axes between);
+/// hinge max(0, m - y p), its square and its cube, where y is 1 for t > 0, else -1, and m is delta;
+/// squared_log (t log q)^2 with q = p clipped likewise; kl_divergence t log(u / q) with u and q = t
+/// and p clipped to [1e-7, 1]; log_cosh log(cosh(p - t)); poisson p - t log(p + 1e-7).
+/// (p (N,...), t (N,...)) -> (losses (N,)).
 struct FOVEA_API PointwiseLoss : OpBase<PointwiseLoss> {
   static constexpr std::string_view kName = "pointwise_loss";
   static constexpr double kFlopsPerElement = 3;
@@ -48,10 +52,17 @@ struct FOVEA_API PointwiseLoss : OpBase<PointwiseLoss> {
     huber,
     sigmoid_cross_entropy,
     binary_cross_entropy,
-    cross_entropy
+    cross_entropy,
+    hinge,
+    squared_hinge,
+    cubed_hinge,
+    squared_log,
+    kl_divergence,
+    log_cosh,
+    poisson
   };
   Kind kind = Kind::squared;
-  double delta = 1;            ///< huber's
+  double delta = 1;            ///< huber's; the hinges' margin
   double label_smoothing = 0;  ///< of the three cross-entropies (binary: t (1 - s) + s / 2)
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -77,6 +88,37 @@ struct FOVEA_API PointwiseLossBackward : OpBase<PointwiseLossBackward> {
     visit("label_smoothing", self.label_smoothing);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// A loss of a whole row of predictions p against targets t: chebyshev max |p - t|;
+/// tanimoto -a / (b + c - a), cauchy_schwarz -log(a / sqrt(b c)) and cosine_similarity
+/// -a / sqrt(b c), as Keras with b and c at least 1e-12, where a = sum p t, b = sum p^2,
+/// c = sum t^2; categorical_hinge max(0, 1 + max (1 - t) p - a). (p (N,C), t (N,C)) -> (losses
+/// (N,)). Of equal maxima the first one gets the gradient. Source of the first three: Janocha,
+/// Czarnecki, "On Loss Functions for Deep Neural Networks in Classification" (2017).
+struct FOVEA_API RowLoss : OpBase<RowLoss> {
+  static constexpr std::string_view kName = "row_loss";
+  enum class Kind { chebyshev, tanimoto, cauchy_schwarz, cosine_similarity, categorical_hinge };
+  Kind kind = Kind::chebyshev;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::vector<Value> backward(const BackwardContext& context) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+};
+
+/// (dlosses (N,), p, t) -> (dp).
+struct FOVEA_API RowLossBackward : OpBase<RowLossBackward> {
+  static constexpr std::string_view kName = "row_loss_backward";
+  RowLoss::Kind kind = RowLoss::Kind::chebyshev;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("kind", self.kind);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
 /// Sparse labels as one-hot rows. (labels i32 (N,)) -> (floating (N, classes)).
@@ -113,7 +155,13 @@ namespace fovea {
 template <>
 struct EnumNames<ops::PointwiseLoss::Kind> {
   static constexpr const char* values[] = {
-      "squared",      "absolute", "huber", "sigmoid_cross_entropy", "binary_cross_entropy",
-      "cross_entropy"};
+      "squared",       "absolute", "huber",         "sigmoid_cross_entropy", "binary_cross_entropy",
+      "cross_entropy", "hinge",    "squared_hinge", "cubed_hinge",           "squared_log",
+      "kl_divergence", "log_cosh", "poisson"};
+};
+template <>
+struct EnumNames<ops::RowLoss::Kind> {
+  static constexpr const char* values[] = {"chebyshev", "tanimoto", "cauchy_schwarz",
+                                           "cosine_similarity", "categorical_hinge"};
 };
 }  // namespace fovea
