@@ -169,6 +169,7 @@ Graph fuse_conv_batch_norm(const Graph& graph, Device& device, const PlanOptions
   };
   const auto step_of = [&](OpPtr op, const std::vector<Value>& inputs) {
     std::vector<ValueType> types;
+    types.reserve(inputs.size());
     for (Value input : inputs) types.push_back(graph.type(input));
     return lone_step(std::move(op), std::move(types));
   };
