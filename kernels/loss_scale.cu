@@ -1,5 +1,5 @@
-// unscale: one launch for many gradients (segment_map.cuh), 8 bytes moved per element.
-// adjust_loss_scale: one thread, three numbers.
+// unscale: one launch for many gradients (segment_map.cuh). adjust_loss_scale: one thread.
+// Bytes moved: 8 per element of the gradients; three numbers.
 #include "kernels/loss_scale.h"
 
 #include "kernels/segment_map.cuh"

@@ -4,11 +4,13 @@
     scripts/kernel_table.py [ARCHITECTURE...]      (75 80 86 89 90a 100 120 unless told otherwise)
 
 Warnings are errors. Ends with 1, too, when a kernel keeps anything in local memory: registers that
-did not suffice, or an array indexed at run time. Needs nvcc, and some minutes.
+did not suffice, or an array indexed at run time. Needs nvcc, build/release/bin/test_host_kernels,
+and some minutes.
 """
 
 import collections
 import concurrent.futures
+import itertools
 import os
 import pathlib
 import re
@@ -30,7 +32,9 @@ runs on the host, from this very source, under AddressSanitizer and UBSan, and i
 CPU's f64 reference: `tests/host_kernels`.
 
 Registers per thread are the most that any instantiation takes; local memory is what did not fit into
-them. `scripts/kernel_table.py` compiles the kernels and writes this table.
+them. The time on the host is that of all op cases in f32 by one thread, sanitized: what the tests
+pay, and no hint at a GPU's speed. `scripts/kernel_table.py` compiles the kernels, runs them and
+writes these tables.
 
 """
 
@@ -78,6 +82,35 @@ def kernels_in_sources():
     return files
 
 
+def bytes_moved(name):
+    """The sentence on it at the head of a kernel's file."""
+    lines = itertools.takewhile(lambda line: line.startswith("//"),
+                                (ROOT / "kernels" / name).read_text().splitlines())
+    head = " ".join(line[2:].strip() for line in lines)
+    found = re.search(r"Bytes moved:? (.*?)(?:\. +(?=[A-Za-z])|\.$|$)", head)
+    if not found:
+        sys.exit(f"kernel_table: the first lines of kernels/{name} do not say the bytes moved")
+    return found[1]
+
+
+def host_seconds():
+    """Kernel -> how long the test of them all runs it on the host."""
+    program = ROOT / "build/release/bin/test_host_kernels"
+    if not program.exists():
+        sys.exit(f"kernel_table: {program} is missing; scripts/build.sh makes it")
+    result = subprocess.run([program, "--gtest_filter=HostKernelCoverage.*"], capture_output=True,
+                            text=True, env={**os.environ, "ASAN_OPTIONS": "intercept_tls_get_addr=0"})
+    if result.returncode != 0:
+        sys.exit(f"kernel_table: {program.name} fails:\n{result.stdout}{result.stderr}")
+    return {name: float(seconds)
+            for name, seconds in re.findall(r"host time (\w+) ([\d.]+) s", result.stdout)}
+
+
+def table(rows):
+    rows = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
 def main():
     architectures = sys.argv[1:] or ARCHITECTURES
     nvcc = find_nvcc()
@@ -97,16 +130,16 @@ def main():
     unknown = sorted({kernel for kernel, _ in most} - set(files))
     if unknown:
         sys.exit(f"kernel_table: cannot tell which kernels these are: {', '.join(unknown)}")
-    lines = [["kernel", "file", "instantiations", *(f"sm_{a}" for a in architectures),
-              "local memory"]]
-    lines.append(["---"] * len(lines[0]))
+    seconds = host_seconds()
+    registers = [["kernel", "file", "instantiations", *(f"sm_{a}" for a in architectures),
+                  "local memory", "on the host"]]
     for kernel in sorted(files, key=lambda name: (files[name], name)):
         instantiations = max(count[kernel, a] for a in architectures)
-        lines.append([f"`{kernel}`", files[kernel], str(instantiations),
-                      *(str(most[kernel, a]) for a in architectures),
-                      f"{local_bytes[kernel]} bytes"])
-    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    (ROOT / "kernels/README.md").write_text(HEAD + table)
+        registers.append([f"`{kernel}`", files[kernel], str(instantiations),
+                          *(str(most[kernel, a]) for a in architectures),
+                          f"{local_bytes[kernel]} bytes", f"{seconds[kernel]:.2f} s"])
+    moved = [["file", "bytes moved"]] + [[name, bytes_moved(name)] for name in sorted(set(files.values()))]
+    (ROOT / "kernels/README.md").write_text(f"{HEAD}{table(registers)}\n{table(moved)}")
     print(f"{len(files)} kernels for {', '.join(architectures)}: kernels/README.md")
     if spilling := sorted(kernel for kernel in local_bytes if local_bytes[kernel] > 0):
         sys.exit("kernel_table: in local memory: " + ", ".join(spilling))

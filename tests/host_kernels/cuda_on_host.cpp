@@ -4,13 +4,13 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <random>
-#include <set>
 
 namespace on_host {
 namespace {
@@ -279,8 +279,9 @@ void Launch::report_stuck() const {
   die("lanes of a warp wait for others of their mask, which never come");
 }
 
-std::set<std::string>& names() {
-  static std::set<std::string> all;
+/// Of all launches of a kernel, by its name.
+std::map<std::string, double>& seconds() {
+  static std::map<std::string, double> all;
   return all;
 }
 
@@ -308,11 +309,13 @@ cudaError_t run(const char* name, dim3 blocks, dim3 threads, std::size_t dynamic
       dynamic_shared_bytes > kMaxSharedBytes) {
     return cudaErrorInvalidConfiguration;
   }
-  names().insert(name);
+  const auto begin = std::chrono::steady_clock::now();
   Launch launch(name, blocks, threads, dynamic_shared_bytes, body, random);
   running = &launch;
   launch.run();
   running = nullptr;
+  seconds()[name] +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return cudaSuccess;
 }
 
@@ -330,6 +333,6 @@ void exchange(unsigned mask, const void* mine, std::size_t bytes, void* all,
 void die(const std::string& what) { running->die(what); }
 int architecture() { return current_architecture(); }
 void set_architecture(int sm) { current_architecture() = sm; }
-std::vector<std::string> kernels_run() { return {names().begin(), names().end()}; }
+std::map<std::string, double> kernels_run() { return seconds(); }
 
 }  // namespace on_host

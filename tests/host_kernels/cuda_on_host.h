@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <source_location>
 #include <string>
 #include <vector>
@@ -80,8 +81,8 @@ void exchange(unsigned mask, const void* mine, std::size_t bytes, void* all,
 int architecture();
 void set_architecture(int sm);
 
-/// Names of all kernels started so far.
-std::vector<std::string> kernels_run();
+/// The kernels started so far, by name, and the seconds that their threads took in all.
+std::map<std::string, double> kernels_run();
 
 template <class T>
 std::array<T, kWarpSize> gather(unsigned mask, const T& mine, const std::source_location& where) {
