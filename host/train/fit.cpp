@@ -109,6 +109,12 @@ Execution& Model::Impl::resident_step(const ResidentData& data, StepMode mode, s
   return result;
 }
 
+void Model::Impl::skip_in_resident_data() {
+  if (resident_steps_.empty()) return;
+  variables->write_integer(step_state::kDataStart,
+                           variables->read_integer(step_state::kDataStart) + 1);
+}
+
 void Model::Impl::forget_resident_steps() {
   for (const ResidentStep& step : resident_steps_) executions_.erase(step.key);
   resident_steps_.clear();
@@ -179,6 +185,7 @@ Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     logs.emplace_back(outputs[i].name, step.output(i).item());
   }
+  impl_->skip_in_resident_data();
   return logs;
 }
 

@@ -83,6 +83,8 @@ struct Model::Impl {
   /// A step that gathers its batch of `count` samples out of `data`.
   Execution& resident_step(const ResidentData& data, StepMode mode, std::int64_t count,
                            int accumulated);
+  /// After a step over other data: theirs begins, as they count, a step later.
+  void skip_in_resident_data();
   /// Lets go of the data that those steps are bound to.
   void forget_resident_steps();
   /// Enqueues a training step.

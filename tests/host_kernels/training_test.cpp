@@ -233,6 +233,23 @@ TEST(CudaFit, DataOnTheDeviceTrainsAsUploadedBatchesDo) {
   }
 }
 
+/// A callback may train on other data in between; the epoch goes on where it was.
+TEST(CudaFit, StepsOverOtherDataSkipNoBatch) {
+  class Meddler : public Callback {
+   public:
+    void on_step_end(Model& model, int, std::int64_t step, const Logs&) override {
+      const Dataset other = bright_channel(4, 9);
+      if (step == 1) model.train_on_batch({other.x}, {other.y});
+    }
+  };
+  FitRun resident(true), streamed(false);
+  for (FitRun* run : {&resident, &streamed}) {
+    run->options.callbacks = {std::make_shared<Meddler>()};
+    run->run();
+  }
+  EXPECT_TRUE(same_weights(resident.model, streamed.model));
+}
+
 TEST(CudaFit, OnlyPicturesThatFitStayOnTheDevice) {
   const auto streamed_because = [](const Dataset& data, const Augmentation& augmentation) {
     Model model = compiled_model(small_classifier(), 3, 1, "f32", "cuda_on_host");
