@@ -325,7 +325,8 @@ TEST_F(AutotuneTest, AFusionHasToPay) {
     laboratory_->add<ops::BatchNorm>({"norm", {5, 1}});
     laboratory_->add<ops::Conv2dBatchNormAct>({"together", {fused}});
     std::string names;
-    for (const PlanStep& step : plan(graph)->steps()) names += " " + step.candidate;
+    const auto made = plan(graph);
+    for (const PlanStep& step : made->steps()) names += " " + step.candidate;
     EXPECT_EQ(names, std::string(" ") + kernels);
     EXPECT_FALSE(measures(graph)) << "measured again";
     options_.autotuner = nullptr;
