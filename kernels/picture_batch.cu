@@ -78,14 +78,9 @@ __device__ __forceinline__ std::uint8_t changed_byte(const PictureChange& change
     case Kind::flip_vertical:
       return source[grid.at(grid.height - 1 - to.y, to.x, to.channel)];
     case Kind::shift: {
-      int y = to.y + change.y, x = to.x + change.x;
-      if (change.fill != 0) {
-        y = fovea::detail::reflect(y, grid.height);
-        x = fovea::detail::reflect(x, grid.width);
-      } else if (y < 0 || y >= grid.height || x < 0 || x >= grid.width) {
-        return 0;
-      }
-      return source[grid.at(y, x, to.channel)];
+      const int y = to.y + change.y, x = to.x + change.x;
+      return static_cast<std::uint8_t>(fovea::detail::byte_or_fill(
+          source + to.channel, y, x, grid.height, grid.width, grid.channels, change.fill));
     }
     case Kind::cutout: {
       const int y = to.y - change.y, x = to.x - change.x;
@@ -100,6 +95,14 @@ __device__ __forceinline__ std::uint8_t changed_byte(const PictureChange& change
     case Kind::grayscale:
       return fovea::detail::stretched(fovea::detail::grey(source + here - to.channel), source[here],
                                       change.factor);
+    case Kind::rotation:
+    case Kind::zoom:
+    case Kind::translation:
+    case Kind::crop_and_resize: {
+      const auto place = fovea::detail::place_of(change.map, to.y, to.x, grid.height, grid.width);
+      return fovea::detail::between(source + to.channel, place, grid.height, grid.width,
+                                    grid.channels, change.fill);
+    }
   }
   return 0;
 }

@@ -1,5 +1,6 @@
 // Augmentation: random changes of u8 pictures, each a function from picture to picture.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -29,7 +30,7 @@ void mirror_columns(const std::uint8_t* source, std::uint8_t* target, const Shap
   }
 }
 
-/// target(y, x) = source(y + dy, x + dx), with zeros or mirrored pixels where that lies outside.
+/// target(y, x) = source(y + dy, x + dx), filled where that lies outside.
 void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
            const PictureChange& change) {
   const std::int64_t dy = change.y, dx = change.x;
@@ -47,15 +48,16 @@ void shift(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
       std::memset(target, 0, bytes(width));
       if (!row_inside) continue;
     }
-    const std::uint8_t* row = source + detail::reflect(y + dy, height) * width * channels;
+    const std::uint8_t* row =
+        source + detail::border_place(y + dy, height, change.fill) * width * channels;
     if (first < last) {
       std::memcpy(target + first * channels, row + (first + dx) * channels, bytes(last - first));
     }
     if (zeros) continue;
     const auto mirror = [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t x = begin; x < end; ++x) {
-        std::memcpy(target + x * channels, row + detail::reflect(x + dx, width) * channels,
-                    bytes(1));
+        std::memcpy(target + x * channels,
+                    row + detail::border_place(x + dx, width, change.fill) * channels, bytes(1));
       }
     };
     mirror(0, first);
@@ -97,6 +99,22 @@ void change_saturation(const std::uint8_t* source, std::uint8_t* target, const S
   }
 }
 
+/// Each pixel from between four of the source.
+void resample(const std::uint8_t* source, std::uint8_t* target, const Shape& shape,
+              const PictureChange& change) {
+  const auto height = static_cast<std::int32_t>(shape[0]);
+  const auto width = static_cast<std::int32_t>(shape[1]);
+  const auto channels = static_cast<std::int32_t>(shape[2]);
+  for (std::int32_t y = 0; y < height; ++y) {
+    for (std::int32_t x = 0; x < width; ++x) {
+      const detail::PicturePlace place = detail::place_of(change.map, y, x, height, width);
+      for (std::int32_t c = 0; c < channels; ++c) {
+        *target++ = detail::between(source + c, place, height, width, channels, change.fill);
+      }
+    }
+  }
+}
+
 void apply_change(const PictureChange& change, const std::uint8_t* source, std::uint8_t* target,
                   const Shape& shape) {
   const auto copy = [&] { std::memcpy(target, source, static_cast<std::size_t>(shape.numel())); };
@@ -121,7 +139,19 @@ void apply_change(const PictureChange& change, const std::uint8_t* source, std::
     case Kind::saturation:
     case Kind::grayscale:
       return change_saturation(source, target, shape, change.factor);
+    case Kind::rotation:
+    case Kind::zoom:
+    case Kind::translation:
+    case Kind::crop_and_resize:
+      return resample(source, target, shape, change);
   }
+}
+
+std::string fill_name(std::int32_t fill) {
+  constexpr std::array<const char*, 3> kNames = {"zeros", "reflect", "nearest"};
+  FOVEA_REQUIRE(fill >= 0 && fill < 3, invalid_argument, "there is no border fill of number ",
+                fill);
+  return kNames[static_cast<std::size_t>(fill)];
 }
 
 /// As the methods that make them are called.
@@ -133,7 +163,7 @@ std::string name_of(const PictureStep& step) {
     case Kind::flip_vertical:
       return "random_vertical_flip(" + amount + ")";
     case Kind::shift:
-      return "pad_and_crop(" + amount + (step.fill == 0 ? ", zeros)" : ", reflect)");
+      return "pad_and_crop(" + amount + ", " + fill_name(step.fill) + ")";
     case Kind::cutout:
       return "cutout(" + amount + ", " + std::to_string(step.fill) + ")";
     case Kind::brightness:
@@ -144,6 +174,15 @@ std::string name_of(const PictureStep& step) {
       return "random_saturation(" + amount + ")";
     case Kind::grayscale:
       return "random_grayscale(" + amount + ")";
+    case Kind::rotation:
+      return "random_rotation(" + amount + ", " + fill_name(step.fill) + ")";
+    case Kind::zoom:
+      return "random_zoom(" + amount + ", " + fill_name(step.fill) + ")";
+    case Kind::translation:
+      return detail::concat("random_translation(", amount, ", ", step.second, ", ",
+                            fill_name(step.fill), ")");
+    case Kind::crop_and_resize:
+      return detail::concat("random_crop_and_resize(", amount, ", ", step.second, ")");
   }
   fail(ErrorCode::invalid_argument, "there is no augmentation of this kind");
 }
@@ -173,6 +212,27 @@ void check_step(const PictureStep& step, const std::string& name) {
       FOVEA_REQUIRE(step.amount >= 0 && step.amount <= 1, invalid_argument, name,
                     ": the largest change must be between 0 and 1, not ", step.amount);
       break;
+    case Kind::rotation:
+      FOVEA_REQUIRE(step.amount >= 0 && step.amount <= 1, invalid_argument, name, ": ", step.amount,
+                    " turns; give 0 to 1, 0.5 being 180 degrees to either side");
+      break;
+    case Kind::zoom:
+      FOVEA_REQUIRE(step.amount >= 0 && step.amount <= 0.95, invalid_argument, name,
+                    ": the largest change of size must be between 0 and 0.95, not ", step.amount);
+      break;
+    case Kind::translation:
+      FOVEA_REQUIRE(step.amount >= 0 && step.amount <= 1 && step.second >= 0 && step.second <= 1,
+                    invalid_argument, name,
+                    ": pictures move by a part of their height and of their width, each between 0 "
+                    "and 1");
+      break;
+    case Kind::crop_and_resize:
+      FOVEA_REQUIRE(step.amount >= 0.01 && step.amount <= 1, invalid_argument, name,
+                    ": the smallest part of the area must be between 0.01 and 1, not ",
+                    step.amount);
+      FOVEA_REQUIRE(step.second >= 1 && step.second <= 10, invalid_argument, name,
+                    ": the stretch must be between 1 and 10, not ", step.second);
+      break;
   }
 }
 
@@ -195,7 +255,7 @@ Augmentation& Augmentation::random_vertical_flip(double probability) {
 }
 
 Augmentation& Augmentation::pad_and_crop(std::int64_t pixels, BorderFill fill) {
-  return add({Kind::shift, static_cast<double>(pixels), fill == BorderFill::zeros ? 0 : 1});
+  return add({Kind::shift, static_cast<double>(pixels), static_cast<std::int32_t>(fill)});
 }
 
 Augmentation& Augmentation::cutout(std::int64_t size, std::uint8_t fill) {
@@ -216,6 +276,23 @@ Augmentation& Augmentation::random_grayscale(double probability) {
   return add({Kind::grayscale, probability});
 }
 
+Augmentation& Augmentation::random_rotation(double turns, BorderFill fill) {
+  return add({Kind::rotation, turns, static_cast<std::int32_t>(fill)});
+}
+
+Augmentation& Augmentation::random_zoom(double amount, BorderFill fill) {
+  return add({Kind::zoom, amount, static_cast<std::int32_t>(fill)});
+}
+
+Augmentation& Augmentation::random_translation(double height, double width, BorderFill fill) {
+  return add({Kind::translation, height, static_cast<std::int32_t>(fill), width});
+}
+
+Augmentation& Augmentation::random_crop_and_resize(double smallest_area, double stretch) {
+  return add({Kind::crop_and_resize, smallest_area, static_cast<std::int32_t>(BorderFill::nearest),
+              stretch});
+}
+
 Augmentation& Augmentation::add(const PictureStep& step) {
   const std::string name = name_of(step);
   check_step(step, name);
@@ -226,7 +303,7 @@ Augmentation& Augmentation::add(const PictureStep& step) {
   Step& added = steps_.back();
   added.built_in = step;
   // Mirroring reaches at most to the opposite border.
-  if (step.kind == Kind::shift && step.fill != 0) {
+  if (step.kind == Kind::shift && step.fill == 1) {
     added.min_size = static_cast<std::int64_t>(step.amount) + 1;
   }
   if (step.kind == Kind::cutout) added.min_size = static_cast<std::int64_t>(step.amount);

@@ -133,8 +133,9 @@ class FOVEA_API PictureRandom {
 using PictureTransform = std::function<void(const std::uint8_t* source, std::uint8_t* target,
                                             const Shape& shape, PictureRandom& random)>;
 
-/// What pad_and_crop puts around a picture: zeros, or the picture mirrored about its border pixels.
-enum class BorderFill { zeros, reflect };
+/// What lies around a picture: zeros, the picture mirrored about its border pixels, or the nearest
+/// of them.
+enum class BorderFill { zeros, reflect, nearest };
 
 /// Random changes of u8 pictures, one after the other:
 ///   Augmentation().random_flip().pad_and_crop(4)
@@ -161,6 +162,22 @@ class FOVEA_API Augmentation {
   Augmentation& random_saturation(double amount);
   /// Makes all three channels grey, with this probability.
   Augmentation& random_grayscale(double probability = 0.1);
+  /// Turns the picture about its centre by up to so many whole turns to either side, as Keras's
+  /// RandomRotation: 0.1 is 36 degrees.
+  Augmentation& random_rotation(double turns, BorderFill fill = BorderFill::reflect);
+  /// Shrinks or enlarges the picture about its centre: it takes in 1 - amount to 1 + amount of its
+  /// height and width; 0 to 0.95.
+  Augmentation& random_zoom(double amount, BorderFill fill = BorderFill::reflect);
+  /// Moves the picture by up to these parts of its height and width, 0 to 1, in any direction and
+  /// by fractions of a pixel.
+  Augmentation& random_translation(double height, double width,
+                                   BorderFill fill = BorderFill::reflect);
+  /// Cuts out a part of smallest_area (0.01 to 1) to 1 of the area, at a random place, whose height
+  /// and width (as parts of the picture's) differ by a factor of up to `stretch`, and enlarges it
+  /// to the old size. Source: Szegedy et al., "Going Deeper with Convolutions" (2015), section 6.
+  Augmentation& random_crop_and_resize(double smallest_area = 0.08, double stretch = 4.0 / 3);
+  // These four take pixels from between four others, weighted (bilinear interpolation).
+
   /// Any of the above as numbers.
   Augmentation& add(const PictureStep& step);
   /// Any other transform; `name` appears in str(). It may be called from another thread, and runs

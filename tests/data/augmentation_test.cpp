@@ -1,5 +1,6 @@
 // Augmentation: what each transform may and may not do to a picture, and reproducible choices.
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "tests/data/data_test_support.h"
@@ -120,6 +121,168 @@ TEST(Augmentation, SaturationStretchesDistancesFromGrey) {
   EXPECT_EQ(colourless, Bytes(bytes.size(), grey));
 }
 
+/// The shift of a cropped picture, read off a pixel that came from inside of it.
+struct Shift {
+  std::int64_t dy, dx;
+};
+Shift shift_of(const Bytes& bytes) {
+  return {at(bytes, kHeight / 2, kWidth / 2, 0) - 1 - kHeight / 2,
+          at(bytes, kHeight / 2, kWidth / 2, 1) - 1 - kWidth / 2};
+}
+
+// Pictures that rise evenly along an axis tell where each of their pixels came from, also between
+// pixels.
+constexpr std::int64_t kTall = 40, kWide = 24;
+
+struct Place {
+  double y, x;
+};
+
+/// Where the pixels of a moved picture came from; those from outside are zeros.
+class Origins {
+ public:
+  Origins(const Augmentation& augmentation, std::int64_t position) {
+    Bytes bytes;
+    for (std::int64_t y = 0; y < kTall; ++y) {
+      for (std::int64_t x = 0; x < kWide; ++x) {
+        bytes.push_back(static_cast<std::uint8_t>(5 * y + 10));
+        bytes.push_back(static_cast<std::uint8_t>(9 * x + 10));
+      }
+    }
+    moved_.resize(bytes.size());
+    Bytes scratch(bytes.size());
+    augmentation.apply(bytes.data(), moved_.data(), scratch.data(), {kTall, kWide, 2}, 0, 0,
+                       position);
+  }
+
+  Place at(std::int64_t y, std::int64_t x) const {
+    const std::uint8_t* pixel = &moved_[static_cast<std::size_t>((y * kWide + x) * 2)];
+    return {(pixel[0] - 10) / 5., (pixel[1] - 10) / 9.};
+  }
+
+  /// Expects the map `from` wherever it leads to the picture's inside, to the rounding of bytes, of
+  /// which maps are read, too.
+  template <class Map>
+  void expect(const Map& from) const {
+    for (std::int64_t y = 0; y < kTall; ++y) {
+      for (std::int64_t x = 0; x < kWide; ++x) {
+        const Place place =
+            from(static_cast<double>(y) - kMiddleY, static_cast<double>(x) - kMiddleX);
+        if (place.y < 0 || place.y > kTall - 1 || place.x < 0 || place.x > kWide - 1) continue;
+        ASSERT_NEAR(at(y, x).y, place.y, 0.4) << y << ", " << x;
+        ASSERT_NEAR(at(y, x).x, place.x, 0.4) << y << ", " << x;
+      }
+    }
+  }
+
+  static constexpr double kMiddleY = (kTall - 1) / 2., kMiddleX = (kWide - 1) / 2.;
+
+ private:
+  Bytes moved_;
+};
+
+TEST(Augmentation, RotationTurnsAboutTheCentre) {
+  double least = 1, most = -1;
+  for (std::int64_t i = 0; i < 100; ++i) {
+    const Origins origins(Augmentation().random_rotation(0.1), i);
+    const Place right = origins.at(kTall / 2, kWide / 2 + 10),
+                left = origins.at(kTall / 2, kWide / 2 - 10);
+    const double angle = std::atan2(right.y - left.y, right.x - left.x);
+    origins.expect([&](double v, double u) {
+      return Place{Origins::kMiddleY + v * std::cos(angle) + u * std::sin(angle),
+                   Origins::kMiddleX - v * std::sin(angle) + u * std::cos(angle)};
+    });
+    least = std::min(least, angle);
+    most = std::max(most, angle);
+  }
+  const double limit = 0.1 * 2 * std::acos(-1.);
+  EXPECT_NEAR(least, -limit, 0.1);
+  EXPECT_NEAR(most, limit, 0.1);
+}
+
+TEST(Augmentation, ZoomKeepsTheCentreAndTheProportions) {
+  double least = 2, most = 0;
+  for (std::int64_t i = 0; i < 100; ++i) {
+    const Origins origins(Augmentation().random_zoom(0.5), i);
+    const double factor = (origins.at(kTall / 2 + 10, 0).y - origins.at(kTall / 2 - 10, 0).y) / 20;
+    origins.expect([&](double v, double u) {
+      return Place{Origins::kMiddleY + factor * v, Origins::kMiddleX + factor * u};
+    });
+    least = std::min(least, factor);
+    most = std::max(most, factor);
+  }
+  EXPECT_NEAR(least, 0.5, 0.05);
+  EXPECT_NEAR(most, 1.5, 0.05);
+}
+
+TEST(Augmentation, TranslationMovesByPartsOfHeightAndWidth) {
+  double farthest_y = 0, farthest_x = 0;
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const Origins origins(Augmentation().random_translation(0.25, 0.125), i);
+    const Place middle = origins.at(kTall / 2, kWide / 2);
+    const double dy = middle.y - kTall / 2, dx = middle.x - kWide / 2;
+    origins.expect([&](double v, double u) {
+      return Place{Origins::kMiddleY + v + dy, Origins::kMiddleX + u + dx};
+    });
+    farthest_y = std::max(farthest_y, std::abs(dy));
+    farthest_x = std::max(farthest_x, std::abs(dx));
+  }
+  EXPECT_NEAR(farthest_y, 10, 0.5);
+  EXPECT_NEAR(farthest_x, 3, 0.3);
+}
+
+TEST(Augmentation, CropsAreOfTheAreaAndStretchAskedFor) {
+  double smallest = 1, tallest = 0, widest = 0;
+  for (std::int64_t i = 0; i < 300; ++i) {
+    const Origins origins(Augmentation().random_crop_and_resize(0.25, 1.5), i);
+    const Place first = origins.at(5, 5), last = origins.at(kTall - 6, kWide - 6);
+    const double tall = (last.y - first.y) / (kTall - 11), wide = (last.x - first.x) / (kWide - 11);
+    const double top = first.y - 5.5 * tall + 0.5, left = first.x - 5.5 * wide + 0.5;
+    EXPECT_GT(top, -0.4);
+    EXPECT_LT(top + tall * kTall, kTall + 0.4);
+    EXPECT_GT(left, -0.4);
+    EXPECT_LT(left + wide * kWide, kWide + 0.4);
+    origins.expect([&](double v, double u) {
+      return Place{top - 0.5 + tall * (v + kTall / 2.), left - 0.5 + wide * (u + kWide / 2.)};
+    });
+    smallest = std::min(smallest, tall * wide);
+    tallest = std::max(tallest, tall / wide);
+    widest = std::max(widest, wide / tall);
+  }
+  EXPECT_NEAR(smallest, 0.25, 0.03);
+  EXPECT_NEAR(tallest, 1.5, 0.05);
+  EXPECT_NEAR(widest, 1.5, 0.05);
+}
+
+TEST(Augmentation, MovingByNothingChangesNothing) {
+  for (const BorderFill fill : {BorderFill::zeros, BorderFill::reflect, BorderFill::nearest}) {
+    EXPECT_EQ(augmented(Augmentation().random_rotation(0, fill), 3), picture());
+    EXPECT_EQ(augmented(Augmentation().random_rotation(1, fill), 3) == picture(), false);
+    EXPECT_EQ(augmented(Augmentation().random_zoom(0, fill), 3), picture());
+    EXPECT_EQ(augmented(Augmentation().random_translation(0, 0, fill), 3), picture());
+  }
+  EXPECT_EQ(augmented(Augmentation().random_crop_and_resize(1, 1), 3), picture());
+}
+
+TEST(Augmentation, WhatComesInFromOutsideIsAsAskedFor) {
+  const Bytes white(picture().size(), 250);
+  const auto darkest = [&](BorderFill fill) {
+    const Bytes moved = augmented(Augmentation().random_translation(1, 1, fill), 1, 0, 0, white);
+    return *std::min_element(moved.begin(), moved.end());
+  };
+  EXPECT_EQ(darkest(BorderFill::zeros), 0);
+  EXPECT_EQ(darkest(BorderFill::reflect), 250);
+  EXPECT_EQ(darkest(BorderFill::nearest), 250);
+  // Nearest repeats the border's pixels.
+  const Bytes cropped = augmented(Augmentation().pad_and_crop(3, BorderFill::nearest), 4);
+  const Shift shift = shift_of(cropped);
+  ASSERT_NE(shift.dy, 0);
+  for (std::int64_t y = 0; y < kHeight; ++y) {
+    const std::int64_t from = std::clamp<std::int64_t>(y + shift.dy, 0, kHeight - 1);
+    EXPECT_EQ(at(cropped, y, 0, 0), from + 1);
+  }
+}
+
 TEST(Augmentation, TellsItsStepsUnlessOneIsTheProgramsOwn) {
   Augmentation augmentation;
   augmentation.random_flip(0.25).pad_and_crop(4, BorderFill::reflect).random_contrast(0.5);
@@ -129,15 +292,6 @@ TEST(Augmentation, TellsItsStepsUnlessOneIsTheProgramsOwn) {
   EXPECT_EQ(augmentation.built_in_steps().value(), expected);
   augmentation.add("mine", [](const std::uint8_t*, std::uint8_t*, const Shape&, PictureRandom&) {});
   EXPECT_FALSE(augmentation.built_in_steps().has_value());
-}
-
-/// The shift of a cropped picture, read off a pixel that came from inside of it.
-struct Shift {
-  std::int64_t dy, dx;
-};
-Shift shift_of(const Bytes& bytes) {
-  return {at(bytes, kHeight / 2, kWidth / 2, 0) - 1 - kHeight / 2,
-          at(bytes, kHeight / 2, kWidth / 2, 1) - 1 - kWidth / 2};
 }
 
 TEST(Augmentation, CropIsAShiftPaddedWithZeros) {
@@ -265,6 +419,16 @@ TEST(Augmentation, RefusesBadParametersAndTensors) {
   expect_error(ErrorCode::invalid_argument, {"cutout", "0"}, [] { Augmentation().cutout(0); });
   expect_error(ErrorCode::invalid_argument, {"random_contrast", "between 0 and 1, not 1.5"},
                [] { Augmentation().random_contrast(1.5); });
+  expect_error(ErrorCode::invalid_argument, {"random_rotation(2, reflect)", "turns"},
+               [] { Augmentation().random_rotation(2); });
+  expect_error(ErrorCode::invalid_argument, {"random_zoom(1, reflect)", "0.95"},
+               [] { Augmentation().random_zoom(1); });
+  expect_error(ErrorCode::invalid_argument, {"random_translation(0.5, -1, zeros)", "width"},
+               [] { Augmentation().random_translation(0.5, -1, BorderFill::zeros); });
+  expect_error(ErrorCode::invalid_argument, {"random_crop_and_resize(0, 1)", "area"},
+               [] { Augmentation().random_crop_and_resize(0, 1); });
+  expect_error(ErrorCode::invalid_argument, {"stretch", "not 0.5"},
+               [] { Augmentation().random_crop_and_resize(0.5, 0.5); });
   expect_error(ErrorCode::invalid_argument, {"\"mine\" has no function"},
                [] { Augmentation().add("mine", nullptr); });
   const Augmentation flip = Augmentation().random_flip();

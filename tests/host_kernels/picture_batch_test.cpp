@@ -102,10 +102,24 @@ std::vector<Shape> picture_shapes() {
 }
 
 TEST(PictureBatch, EachAugmentationIsTheBatchLoaders) {
-  const std::vector<PictureStep> steps = {
-      {Kind::flip, 0.5},       {Kind::flip_vertical, 0.5}, {Kind::shift, 3},
-      {Kind::shift, 100},      {Kind::cutout, 1, 255},     {Kind::brightness, 1},
-      {Kind::brightness, 0.1}, {Kind::contrast, 1},        {Kind::contrast, 0.3}};
+  const std::vector<PictureStep> steps = {{Kind::flip, 0.5},
+                                          {Kind::flip_vertical, 0.5},
+                                          {Kind::shift, 3},
+                                          {Kind::shift, 100},
+                                          {Kind::cutout, 1, 255},
+                                          {Kind::brightness, 1},
+                                          {Kind::brightness, 0.1},
+                                          {Kind::contrast, 1},
+                                          {Kind::contrast, 0.3},
+                                          {Kind::shift, 100, 2},
+                                          {Kind::rotation, 1, 0},
+                                          {Kind::rotation, 0.1, 1},
+                                          {Kind::zoom, 0.95, 1},
+                                          {Kind::zoom, 0.2, 2},
+                                          {Kind::translation, 1, 1, 0.1},
+                                          {Kind::translation, 0.2, 0, 1},
+                                          {Kind::crop_and_resize, 0.01, 2, 10},
+                                          {Kind::crop_and_resize, 0.5, 2, 1}};
   for (const Shape& shape : picture_shapes()) {
     const Pictures pictures(11, shape);
     for (const PictureStep& step : steps) {

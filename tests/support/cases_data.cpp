@@ -24,6 +24,13 @@ std::vector<PictureStep> all_steps() {
           {Kind::grayscale, 0.5},   {Kind::flip_vertical, 0.5}};
 }
 
+std::vector<PictureStep> moving_steps() {
+  return {{Kind::rotation, 0.2, 1},
+          {Kind::zoom, 0.3, 2},
+          {Kind::translation, 0.2, 0, 0.4},
+          {Kind::crop_and_resize, 0.3, 2, 1.5}};
+}
+
 ops::PictureBatch batch_of(std::int64_t count, std::vector<PictureStep> steps = {}) {
   ops::PictureBatch op;
   op.batch_size = 5;
@@ -47,6 +54,7 @@ std::vector<OpCase> data_cases() {
   add("short_last", batch_of(3), {13, 4, 4, 3}, 2);
   add("empty", batch_of(0), {13, 4, 4, 3}, 0);
   add("augmented", batch_of(5, all_steps()), {13, 8, 8, 3}, 1);
+  add("moved", batch_of(5, moving_steps()), {13, 8, 6, 3}, 1);
   add("augmented_odd", batch_of(5, all_steps()), {13, 7, 5, 3}, 1);
   add("many_channels", batch_of(5), {13, 3, 3, 6}, 1);
   for (const std::size_t factors : {1, 3}) {

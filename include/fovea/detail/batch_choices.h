@@ -82,4 +82,12 @@ FOVEA_HOST_DEVICE constexpr Int reflect(Int place, Int size) {
   return place < size ? place : 2 * (size - 1) - place;
 }
 
+/// The place inside of [0, size) whose pixel stands for one outside: by mirroring with `fill` 1,
+/// else, or beyond the opposite border, the nearest. A place inside is itself.
+template <class Int>
+FOVEA_HOST_DEVICE constexpr Int border_place(Int place, Int size, std::int32_t fill) {
+  if (fill == 1) place = reflect(place, size);
+  return place < 0 ? 0 : place < size ? place : size - 1;
+}
+
 }  // namespace fovea::detail
