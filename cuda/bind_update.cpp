@@ -37,11 +37,13 @@ cudaError_t update_averages(const ops::UpdateAverages& op, const KernelContext& 
     table.add({context.input<float>(input + 1), context.mutable_input<float>(input)},
               context.input_shape(input).numel());
   };
+  const std::size_t last = 1 + 2 * static_cast<std::size_t>(op.averages);
+  const auto* count = op.counted ? context.input<std::int64_t>(last) : nullptr;
   return for_each_table<kernels::PairTable>(
       op.averages, fill, [&](const kernels::PairTable& table) {
         return kernels::update_averages(stream_of(context), table, static_cast<float>(op.momentum),
                                         static_cast<float>(1 - op.momentum),
-                                        context.input<std::int32_t>(0));
+                                        context.input<std::int32_t>(0), count);
       });
 }
 
@@ -61,8 +63,8 @@ cudaError_t accumulate_gradient(const ops::AccumulateGradient& op, const KernelC
                                       count);
 }
 
-std::string averages_decline(const ops::UpdateAverages&, const LowerRequest& request) {
-  return declines_unless_f32(request.inputs.subspan(1));
+std::string averages_decline(const ops::UpdateAverages& op, const LowerRequest& request) {
+  return declines_unless_f32(request.inputs.subspan(1, 2 * static_cast<std::size_t>(op.averages)));
 }
 
 std::string sum_declines(const ops::AccumulateGradient&, const LowerRequest& request) {

@@ -19,9 +19,11 @@ constexpr int kMetricThreads = 256;
 struct MoveAverage {
   static constexpr bool kReadsY = true;
   const std::int32_t* finite;
+  const std::int64_t* count;  ///< null: the average has begun
   float kept, moved;
   __device__ float operator()(float value, float average) const {
-    return *finite != 0 ? kept * average + moved * value : average;
+    if (*finite == 0) return average;
+    return count != nullptr && *count == 0 ? value : kept * average + moved * value;
   }
 };
 
@@ -89,8 +91,8 @@ cudaError_t commit_step(cudaStream_t stream, std::int64_t* applied, const std::i
 }
 
 cudaError_t update_averages(cudaStream_t stream, const PairTable& table, float kept, float moved,
-                            const std::int32_t* finite) {
-  return map_segments(stream, table, MoveAverage{finite, kept, moved});
+                            const std::int32_t* finite, const std::int64_t* count) {
+  return map_segments(stream, table, MoveAverage{finite, count, kept, moved});
 }
 
 cudaError_t accumulate_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,

@@ -24,9 +24,10 @@ cudaError_t hold_step(cudaStream_t stream, std::int64_t* held_at, const std::int
 /// applied += finite.
 cudaError_t commit_step(cudaStream_t stream, std::int64_t* applied, const std::int32_t* finite);
 
-/// average[i] = kept average[i] + moved value[i] of each pair: x the values, y the average.
+/// average[i] = kept average[i] + moved value[i] of each pair: x the values, y the average. Where
+/// `count` is not null and *count is 0, average[i] = value[i].
 cudaError_t update_averages(cudaStream_t stream, const PairTable& table, float kept, float moved,
-                            const std::int32_t* finite);
+                            const std::int32_t* finite, const std::int64_t* count);
 
 /// sum[i] += value[i].
 cudaError_t accumulate_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,

@@ -108,9 +108,11 @@ std::vector<ValueType> CommitStep::infer(std::span<const ValueType> inputs) cons
 
 std::vector<ValueType> UpdateAverages::infer(std::span<const ValueType> inputs) const {
   FOVEA_REQUIRE(averages >= 1, invalid_argument, "there is at least one average, not ", averages);
-  require_inputs(inputs, 1 + 2 * static_cast<std::size_t>(averages));
+  const std::size_t last = 1 + 2 * static_cast<std::size_t>(averages);
+  require_inputs(inputs, last + (counted ? 1 : 0));
   require_finite_flag(inputs[0]);
-  for (std::size_t i = 1; i < inputs.size(); i += 2) {
+  if (counted) require_scalar(inputs[last], DType::i64, "'count'");
+  for (std::size_t i = 1; i < last; i += 2) {
     require_equal_floating(inputs.subspan(i, 2), 2);
     require_type(inputs[i], {inputs[i].shape, inputs[1].dtype}, "each average");
   }

@@ -262,6 +262,7 @@ class Fit {
     while (position().epoch < options_.epochs && !stopping()) {
       run_epoch();
     }
+    impl_.take_weight_averages();
     history_.stopped_early = impl_.stop_requested;
     for (std::size_t e = 0; e < position().finished_epochs.size(); ++e) {
       history_.epochs.push_back(static_cast<int>(e));

@@ -406,6 +406,15 @@ void Model::set_weight(const std::string& path, const Tensor& values) {
   impl_->variables->write(path, values);
 }
 
+void Model::Impl::take_weight_averages() {
+  if (compiled->optimizer.pointer()->options().ema_momentum == 0) return;
+  for (const Variables::Entry& entry : variables->entries()) {
+    const std::string average = weight_average_path(entry.path);
+    if (!entry.parameter || frozen(entry.path) || !variables->contains(average)) continue;
+    variables->write(entry.path, variables->read(average));
+  }
+}
+
 void Model::freeze(const std::string& layer) {
   const std::vector<std::string> paths = weight_paths();
   const bool known = std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {

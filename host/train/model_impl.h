@@ -100,6 +100,8 @@ struct Model::Impl {
   /// The execution of a training step or a prediction for a batch of this size, with random
   /// pictures and zeros as targets bound.
   Execution& example_step(std::int64_t batch_size, ProfileMode mode);
+  /// Where the optimizer keeps averages of the weights, they become the weights.
+  void take_weight_averages();
   void clear_metrics(const std::string& phase);
   Logs read_metrics(const std::string& phase) const;
   /// `resident`: the same data in device memory, or null.

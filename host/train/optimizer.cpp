@@ -60,6 +60,7 @@ OptimizerOptions options_from_json(const Json& json) {
   options.clip_value = json.at("clip_value").as_double();
   options.clip_norm = json.at("clip_norm").as_double();
   options.global_clip_norm = json.at("global_clip_norm").as_double();
+  options.ema_momentum = json.at("ema_momentum").as_double();
   return options;
 }
 
@@ -81,6 +82,7 @@ Optimizer::Optimizer(const Schedule& learning_rate, const OptimizerOptions& opti
   require_option(options.clip_value, "clip_value");
   require_option(options.clip_norm, "clip_norm");
   require_option(options.global_clip_norm, "global_clip_norm");
+  require_fraction(options.ema_momentum, "ema_momentum");
   const int clips = (options.clip_value > 0 ? 1 : 0) + (options.clip_norm > 0 ? 1 : 0) +
                     (options.global_clip_norm > 0 ? 1 : 0);
   FOVEA_REQUIRE(clips <= 1, invalid_argument,
@@ -97,6 +99,7 @@ Json Optimizer::to_json() const {
   json.set("clip_value", options_.clip_value);
   json.set("clip_norm", options_.clip_norm);
   json.set("global_clip_norm", options_.global_clip_norm);
+  json.set("ema_momentum", options_.ema_momentum);
   return json;
 }
 

@@ -215,6 +215,7 @@ class StepBuilder {
     } else {
       compile_->optimizer.pointer()->append_update(b, targets,
                                                    {finite, check[0], rate(b), applied(b)});
+      append_weight_averages(b, targets, finite);
       if (spec_.accumulated > 1) clear_sums(b, targets, finite);
       b.add(ops::CommitStep{}, {applied(b), finite});
     }
@@ -227,6 +228,24 @@ class StepBuilder {
     for (const Metric& metric : metrics_) {
       graph_.mark_output(metric.name, b.add(ops::Mean{}, {metric.values}));
     }
+  }
+
+  /// After the update, which overwrote the parameters.
+  void append_weight_averages(Builder& b, const std::vector<UpdateTarget>& targets,
+                              Value finite) const {
+    ops::UpdateAverages update;
+    update.momentum = compile_->optimizer.pointer()->options().ema_momentum;
+    if (update.momentum == 0) return;
+    update.averages = static_cast<std::int64_t>(targets.size());
+    update.counted = true;
+    std::vector<Value> inputs = {finite};
+    for (const UpdateTarget& target : targets) {
+      inputs.push_back(
+          b.global_state(weight_average_path(target.path), b.type(target.parameter), 0));
+      inputs.push_back(target.parameter);
+    }
+    inputs.push_back(applied(b));
+    b.add(std::make_shared<const ops::UpdateAverages>(update), inputs);
   }
 
   static Value gradient_sum(Builder& b, const UpdateTarget& target) {
@@ -339,6 +358,10 @@ std::vector<std::string> metric_columns(const Network& network, const CompileOpt
     }
   }
   return names;
+}
+
+std::string weight_average_path(const std::string& parameter) {
+  return "optimizer.average." + parameter;
 }
 
 std::string metric_sum_path(const std::string& phase, const std::string& metric) {

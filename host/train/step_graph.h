@@ -55,6 +55,9 @@ FOVEA_INTERNAL Outputs append_batch(Builder& b, const ResidentBatch& resident, s
 /// The losses and metrics that a graph sums up, in the order in which they are shown.
 std::vector<std::string> metric_columns(const Network& network, const CompileOptions& compile);
 
+/// The path of a parameter's moving average, see OptimizerOptions::ema_momentum.
+std::string weight_average_path(const std::string& parameter);
+
 /// Paths of a metric's sum and count: f64 scalars of state.
 std::string metric_sum_path(const std::string& phase, const std::string& metric);
 std::string metric_count_path(const std::string& phase, const std::string& metric);

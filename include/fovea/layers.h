@@ -112,6 +112,29 @@ class FOVEA_API Dense : public LayerBase<Dense> {
   DenseOptions options_;
 };
 
+struct MaxoutOptions {
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform();
+  Initializer bias_initializer = zeros();
+  ParameterOptions kernel_regularizer = {};
+  std::string name = {};
+};
+
+/// The largest of several linear functions: max over p of (x weight_p + bias_p).
+/// (N,in) -> (N,units). Parameters "weight" (in, pieces units), piece after piece, and "bias"
+/// (pieces units). Source: Goodfellow et al., "Maxout Networks" (2013).
+class FOVEA_API Maxout : public LayerBase<Maxout> {
+ public:
+  static constexpr std::string_view kKind = "Maxout";
+  explicit Maxout(std::int64_t units, std::int64_t pieces = 2, MaxoutOptions options = {});
+  Value build(Builder& b, Value x) const override;
+
+ private:
+  std::int64_t units_;
+  std::int64_t pieces_;
+  MaxoutOptions options_;
+};
+
 struct BatchNormOptions {
   double momentum = 0.99;  ///< the share of a running statistic that a step keeps
   double epsilon = 1e-3;
@@ -255,6 +278,18 @@ class FOVEA_API Concatenate : public LayerBase<Concatenate> {
   static constexpr std::string_view kKind = "Concatenate";
   explicit Concatenate(int axis = -1, std::string name = {})
       : LayerBase(std::move(name)), axis_(axis) {}
+  Value build_many(Builder& b, std::span<const Value> inputs) const override;
+
+ private:
+  int axis_;
+};
+
+/// Inputs of one shape along a new axis, which is number `axis` of the result, counted with the
+/// batch axis as 0; negative axes count from the end.
+class FOVEA_API Stack : public LayerBase<Stack> {
+ public:
+  static constexpr std::string_view kKind = "Stack";
+  explicit Stack(int axis = -1, std::string name = {}) : LayerBase(std::move(name)), axis_(axis) {}
   Value build_many(Builder& b, std::span<const Value> inputs) const override;
 
  private:

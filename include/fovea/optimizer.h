@@ -56,6 +56,9 @@ struct OptimizerOptions {
   double clip_value = 0;        ///< bounds each element of a gradient
   double clip_norm = 0;         ///< bounds the L2 norm of each parameter's gradient
   double global_clip_norm = 0;  ///< bounds the L2 norm of all gradients together
+  /// Keeps a moving average of each trained parameter, a = ema_momentum a + (1 - ema_momentum) w
+  /// after each update, which takes the parameter's place where fit() ends: Keras's use_ema.
+  double ema_momentum = 0;
 };
 
 /// One parameter on its way through the update phase.
@@ -77,7 +80,8 @@ struct UpdateScalars {
 /// "optimizer.<slot>.<parameter path>" and are saved with the model.
 class FOVEA_API Optimizer {
  public:
-  /// Throws invalid_argument for options that are negative, not finite, or clip in two ways.
+  /// Throws invalid_argument for options that are negative, not finite, or clip in two ways,
+  /// and for an ema_momentum of 1 or more.
   explicit Optimizer(const Schedule& learning_rate, const OptimizerOptions& options = {});
   virtual ~Optimizer();
 

@@ -61,6 +61,7 @@ std::vector<LayerCase> layer_cases() {
       {"dense", rows, Dense(5, {.name = "layer"})},
       {"dense_softmax", rows, Dense(5, {.activation = "softmax", .name = "layer"})},
       {"dense_gelu", rows, Dense(5, {.activation = "gelu", .use_bias = false, .name = "layer"})},
+      {"maxout", rows, Maxout(5, 3, {.name = "layer"})},
       {"batch_norm_picture", picture, BatchNorm({.name = "layer"})},
       {"batch_norm_rows", rows, BatchNorm({.epsilon = 1e-5, .name = "layer"})},
       {"max_pool2d", picture, MaxPool2D(2, {.name = "layer"})},
@@ -101,7 +102,9 @@ TEST(NetworkGradient, EveryLayerWithSeveralInputs) {
       {"add", Add("layer")},
       {"multiply", Multiply("layer")},
       {"concatenate_channels", Concatenate(-1, "layer")},
-      {"concatenate_rows", Concatenate(1, "layer")}};
+      {"concatenate_rows", Concatenate(1, "layer")},
+      {"stack", Stack(-1, "layer")},
+      {"stack_rows", Stack(2, "layer")}};
   const std::vector<Tensor> inputs = {random_tensor({2, 3, 4, 5}, 1),
                                       random_tensor({2, 3, 4, 5}, 2),
                                       random_tensor({2, 3, 4, 5}, 4)};

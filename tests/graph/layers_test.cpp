@@ -59,6 +59,7 @@ TEST(Layers, GiveKerasShapes) {
   EXPECT_EQ(output_shape({28, 28}, Flatten()), (Shape{784}));
   EXPECT_EQ(output_shape({784}, Reshape({28, -1, 1})), (Shape{28, 28, 1}));
   EXPECT_EQ(output_shape({12}, Dense(8)), (Shape{8}));
+  EXPECT_EQ(output_shape({12}, Maxout(8, 3)), (Shape{8}));
 }
 
 TEST(Layers, SamePaddedChainOfTheCourse) {
@@ -77,6 +78,9 @@ TEST(Layers, MergesAlongEveryAxis) {
   EXPECT_EQ(Concatenate()({a, b}).shape(), (Shape{2, 3, 8}));
   EXPECT_EQ(Concatenate(1)({a, b}).shape(), (Shape{4, 3, 4}));
   EXPECT_EQ(Concatenate(2)({a, b, a}).shape(), (Shape{2, 9, 4}));
+  EXPECT_EQ(Stack()({a, b}).shape(), (Shape{2, 3, 4, 2}));
+  EXPECT_EQ(Stack(1)({a, b, a}).shape(), (Shape{3, 2, 3, 4}));
+  EXPECT_EQ(Stack(-2)({a, b}).shape(), (Shape{2, 3, 2, 4}));
   EXPECT_EQ(Add()({a, b, a}).shape(), (Shape{2, 3, 4}));
   EXPECT_EQ(Multiply()({a, b}).shape(), (Shape{2, 3, 4}));
 }
@@ -226,6 +230,10 @@ TEST(LayerErrors, MismatchesWithOtherInputs) {
             }),
             "'concatenate' (Concatenate): axis 0 is not one of the axes 1 to 3 (axis 0 is the "
             "batch)");
+  EXPECT_EQ(error_of([&] {
+              Stack(5)({a, a});
+            }),
+            "'stack' (Stack): axis 5 is not one of the axes 1 to 4 (axis 0 is the batch)");
   EXPECT_EQ(error_of([&] { Flatten()({a, b}); }), "'flatten' (Flatten) takes one input, not 2");
   EXPECT_EQ(error_of([&] { Conv2D(4, 3, {.groups = 4})(b); }),
             "'conv2d' (Conv2D): 6 channels cannot be divided into 4 groups");

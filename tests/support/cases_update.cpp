@@ -58,6 +58,15 @@ void add_averages(std::vector<OpCase>& cases) {
       std::vector<CaseInput> inputs = {flag(finite)};
       for (const Shape& shape : shapes) inputs.insert(inputs.end(), {wide(shape), wide(shape)});
       cases.push_back(OpCase(label + std::string(finite ? "" : "_not_finite"), op, inputs));
+      if (shapes.size() > 4) continue;
+      op.counted = true;
+      for (const double count : {0, 3}) {
+        std::vector<CaseInput> with_count = inputs;
+        with_count.push_back(counter(count));
+        cases.push_back(
+            OpCase(detail::concat(label, "_counted_", count, finite ? "" : "_not_finite"), op,
+                   with_count));
+      }
     }
     const CaseInput number{{}, uniform(1, 2), DType::f64};
     cases.push_back(OpCase(finite ? "odd" : "not_finite", ops::AccumulateMetric{},

@@ -189,6 +189,7 @@ TEST(Optimizer, ComesBackFromJson) {
   OptimizerOptions options;
   options.weight_decay = 1e-4;
   options.clip_norm = 2;
+  options.ema_momentum = 0.9;
   OptimizerOptions clipped;
   clipped.global_clip_norm = 1;
   const std::vector<std::shared_ptr<const Optimizer>> optimizers = {
@@ -240,6 +241,10 @@ TEST(Optimizer, RefusesBadArguments) {
   expect_error(ErrorCode::invalid_argument, "weight_decay is a finite number >= 0, not -1",
                [] { AdamW(0.1, -1); });
   OptimizerOptions options;
+  options.ema_momentum = 1;
+  expect_error(ErrorCode::invalid_argument, "ema_momentum is in [0, 1), not 1",
+               [&] { Sgd(0.1, 0, false, options); });
+  options.ema_momentum = 0;
   options.weight_decay = 0.1;
   expect_error(ErrorCode::invalid_argument, "as an argument, not in its options",
                [&] { AdamW(0.1, 0.004, 0.9, 0.999, 1e-7, options); });

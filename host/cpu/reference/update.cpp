@@ -35,9 +35,11 @@ void commit_step(const ops::CommitStep&, const KernelContext& context) {
 template <class T>
 void update_averages(const ops::UpdateAverages& op, const KernelContext& context) {
   if (!is_finite(context, 0)) return;
-  const T kept = static_cast<T>(op.momentum);
-  const T moved = static_cast<T>(1 - op.momentum);
-  for (std::size_t input = 1; input < context.input_count(); input += 2) {
+  const std::size_t last = 1 + 2 * static_cast<std::size_t>(op.averages);
+  const bool first = op.counted && *context.input<std::int64_t>(last) == 0;
+  const T kept = static_cast<T>(first ? 0 : op.momentum);
+  const T moved = static_cast<T>(first ? 1 : 1 - op.momentum);
+  for (std::size_t input = 1; input < last; input += 2) {
     T* average = context.mutable_input<T>(input);
     const T* value = context.input<T>(input + 1);
     for_each_element(context.threads(), context.input_shape(input).numel(),

@@ -41,16 +41,19 @@ struct FOVEA_API CommitStep : OpBase<CommitStep> {
   std::vector<int> effects() const override { return {0}; }
 };
 
-/// average = momentum average + (1 - momentum) value, for many at once. Inputs: finite, then
-/// average and value of each, all floating of one type. -> (). Overwrites every average.
+/// average = momentum average + (1 - momentum) value, for many at once; with `counted` average =
+/// value while count is 0. Inputs: finite, then average and value of each, all floating of one
+/// type, then with `counted` count i64 (). -> (). Overwrites every average.
 struct FOVEA_API UpdateAverages : OpBase<UpdateAverages> {
   static constexpr std::string_view kName = "update_averages";
   double momentum = 0.99;
   std::int64_t averages = 1;  ///< how many
+  bool counted = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("momentum", self.momentum);
     visit("averages", self.averages);
+    visit("counted", self.counted);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
   double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
