@@ -174,8 +174,6 @@ class StepBuilder {
       if (node.op->name() != ops::Parameter::kName || spec_.frozen(node.path)) continue;
       targets.push_back({node.path, node.outputs[0], {}});
     }
-    FOVEA_REQUIRE(!targets.empty(), invalid_argument,
-                  "there is nothing to train: every layer with parameters is frozen");
     return targets;
   }
 
@@ -200,6 +198,8 @@ class StepBuilder {
 
   void append_training(Builder& b, Value total) {
     std::vector<UpdateTarget> targets = trainable();
+    FOVEA_REQUIRE(!targets.empty(), invalid_argument,
+                  "there is nothing to train: every layer with parameters is frozen");
     differentiate_loss(b, total, targets);
     const auto scope = b.scope("update");
     if (spec_.mode == StepMode::train && spec_.accumulated > 1) average_gradients(b, targets);

@@ -26,13 +26,16 @@ def versions():
 
 
 def write(name, content):
+    """A line per key."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}"
+             for key, value in {"versions": versions(), **content}.items()]
     path = HERE / f"{name}.json"
-    path.write_text(json.dumps({"versions": versions(), **content}, indent=1) + "\n")
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     print(path.name)
 
 
 def numbers(values):
-    return [float(v) for v in np.asarray(values, dtype=np.float32).ravel()]
+    return [float(f"{v:.8g}") for v in np.asarray(values, dtype=np.float32).ravel()]
 
 
 def optimizers():
