@@ -1,5 +1,5 @@
 // Layers that move numbers about: Input, Flatten, Reshape, ZeroPadding2D, Concatenate; and those
-// that join equal shapes: Add, Multiply.
+// that join equal shapes: Stack, Add, Multiply.
 #include <algorithm>
 
 #include "fovea/layers.h"
@@ -72,6 +72,22 @@ Value Concatenate::build_many(Builder& b, std::span<const Value> inputs) const {
                 " (axis 0 is the batch)");
   return b.add(std::make_shared<const ops::Concat>(concat),
                std::vector<Value>(inputs.begin(), inputs.end()));
+}
+
+Value Stack::build_many(Builder& b, std::span<const Value> inputs) const {
+  detail::require_equal_inputs(b, *this, inputs);
+  const Shape& shape = b.shape(inputs.front());
+  const int rank = shape.rank() + 1;  // of the result
+  const int axis = axis_ < 0 ? axis_ + rank : axis_;
+  FOVEA_REQUIRE(axis >= 1 && axis < rank, invalid_argument, "'", b.path(), "' (Stack): axis ",
+                axis_, " is not one of the axes 1 to ", rank - 1, " (axis 0 is the batch)");
+  std::vector<std::int64_t> sizes;  // of a sample, with the new axis
+  for (int i = 1; i < rank; ++i) sizes.push_back(i == axis ? 1 : shape[i < axis ? i : i - 1]);
+  std::vector<Value> reshaped;
+  for (Value x : inputs) reshaped.push_back(b.add(ops::Reshape(Shape(sizes)), {x}));
+  ops::Concat concat;
+  concat.axis = axis;
+  return b.add(std::make_shared<const ops::Concat>(concat), reshaped);
 }
 
 Value Add::build_many(Builder& b, std::span<const Value> inputs) const {
