@@ -2,6 +2,7 @@
 #include "fovea/layers.h"
 #include "fovea/ops/matmul.h"
 #include "host/layers/checks.h"
+#include "host/layers/regularize.h"
 
 namespace fovea {
 
@@ -21,6 +22,9 @@ Conv2D::Conv2D(std::int64_t filters, Size2 kernel, Conv2DOptions options)
   detail::require_positive(kKind, "strides", options_.strides);
   detail::require_positive(kKind, "dilation", options_.dilation);
   detail::require_positive(kKind, "groups", options_.groups);
+  detail::require_regularizer(kKind, options_.kernel_regularizer);
+  detail::require_regularizer(kKind, options_.bias_regularizer);
+  detail::require_regularizer(kKind, options_.activity_regularizer);
   FOVEA_REQUIRE(filters % options_.groups == 0, invalid_argument, "Conv2D: ", filters,
                 " filters cannot be divided into ", options_.groups, " groups");
 }
@@ -38,10 +42,13 @@ Value Conv2D::build(Builder& b, Value x) const {
       {options_.strides, options_.padding.get(), options_.dilation, options_.groups});
   Value y = b.add(conv, {x, weight});
   if (options_.use_bias) {
-    const Value bias = b.parameter("bias", {filters_}, options_.bias_initializer);
+    const Value bias =
+        b.parameter("bias", {filters_}, options_.bias_initializer, options_.bias_regularizer);
     y = b.add(ops::AddBias{}, {y, bias});
   }
-  return options_.activation.apply(b, y);
+  y = options_.activation.apply(b, y);
+  detail::append_activity_penalty(b, y, options_.activity_regularizer);
+  return y;
 }
 
 }  // namespace fovea

@@ -4,6 +4,7 @@
 #include "fovea/ops/matmul.h"
 #include "fovea/ops/pool.h"
 #include "host/layers/checks.h"
+#include "host/layers/regularize.h"
 
 namespace fovea {
 namespace {
@@ -27,7 +28,9 @@ Value linear(Builder& b, Value x, std::int64_t units, const Options& options) {
                                    options.kernel_regularizer);
   const Value y = b.add(ops::MatMul{}, {x, weight});
   if (!options.use_bias) return y;
-  return b.add(ops::AddBias{}, {y, b.parameter("bias", {units}, options.bias_initializer)});
+  const Value bias =
+      b.parameter("bias", {units}, options.bias_initializer, options.bias_regularizer);
+  return b.add(ops::AddBias{}, {y, bias});
 }
 
 }  // namespace
@@ -35,11 +38,16 @@ Value linear(Builder& b, Value x, std::int64_t units, const Options& options) {
 Dense::Dense(std::int64_t units, DenseOptions options)
     : LayerBase(options.name), units_(units), options_(std::move(options)) {
   detail::require_positive(kKind, "units", units);
+  detail::require_regularizer(kKind, options_.kernel_regularizer);
+  detail::require_regularizer(kKind, options_.bias_regularizer);
+  detail::require_regularizer(kKind, options_.activity_regularizer);
 }
 
 Value Dense::build(Builder& b, Value x) const {
   require_features(b, *this, x);
-  return options_.activation.apply(b, linear(b, x, units_, options_));
+  const Value y = options_.activation.apply(b, linear(b, x, units_, options_));
+  detail::append_activity_penalty(b, y, options_.activity_regularizer);
+  return y;
 }
 
 Maxout::Maxout(std::int64_t units, std::int64_t pieces, MaxoutOptions options)

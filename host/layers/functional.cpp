@@ -121,11 +121,13 @@ class Functional {
                            std::string(call.layer->kind()),
                            b.shape(values.back()).drop_front(),
                            detail::parameters_since(graph, first_node, call.name),
+                           {},
                            {}});
       }
       LayerRecord& record = records[position->second];
       for (std::size_t argument : call.arguments) {
         record.connected_to.push_back(value_names_[argument]);
+        record.connected_calls.push_back(value_calls_[argument]);
       }
     }
     return records;
@@ -154,6 +156,7 @@ class Functional {
       inputs_.push_back({node.input_name.empty() ? names_.next("input_layer") : node.input_name,
                          node.sample.shape, node.sample.dtype});
       value_names_.push_back(inputs_.back().name);
+      value_calls_.push_back(0);
       const bool used = std::find(nodes_.begin(), nodes_.end(), &node) != nodes_.end();
       FOVEA_REQUIRE(used, invalid_argument, "no output depends on input '", inputs_.back().name,
                     "'; leave it out of the list");
@@ -179,6 +182,8 @@ class Functional {
       call.arguments.push_back(index_of(argument, "'" + name + "'"));
     }
     indices_.emplace(&node, indices_.size());
+    const auto earlier = std::count(value_names_.begin(), value_names_.end(), name);
+    value_calls_.push_back(static_cast<int>(earlier));
     value_names_.push_back(name);
     calls_.push_back(std::move(call));
   }
@@ -187,7 +192,8 @@ class Functional {
   Names names_;
   std::unordered_map<const void*, std::string> layer_names_;  // by Layer::identity()
   std::unordered_map<const SymbolNode*, std::size_t> indices_;
-  std::vector<std::string> value_names_;
+  std::vector<std::string> value_names_;  // of the layer or input that gives each value
+  std::vector<int> value_calls_;          // and which of the layer's calls it was
   std::vector<InputSpec> inputs_;
   std::vector<Call> calls_;
   std::vector<std::size_t> outputs_;

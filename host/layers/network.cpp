@@ -114,7 +114,7 @@ std::vector<OutputSpec> infer_outputs(Graph& trial, const std::vector<InputSpec>
 }
 
 LayerRecord input_record(const InputSpec& input) {
-  return {input.name, "InputLayer", input.shape, {}, {}};
+  return {input.name, "InputLayer", input.shape, {}, {}, {}};
 }
 
 }  // namespace detail
@@ -147,7 +147,8 @@ Network::Network(std::vector<InputSpec> inputs, const std::vector<std::string>& 
   description->outputs = detail::infer_outputs(trial, inputs, output_names, body);
   for (const InputSpec& input : inputs) description->layers.push_back(detail::input_record(input));
   description->layers.push_back({name, "Function", description->outputs.front().shape,
-                                 detail::parameters_since(trial, 0, ""), names_of(inputs)});
+                                 detail::parameters_since(trial, 0, ""), names_of(inputs),
+                                 std::vector<int>(inputs.size(), 0)});
   description->name = std::move(name);
   description->inputs = std::move(inputs);
   description->body = std::move(body);

@@ -79,7 +79,8 @@ Json layer_json(const LayerRecord& layer) {
                       {"kind", layer.kind},
                       {"output", to_json(layer.output)},
                       {"parameters", parameters},
-                      {"connected_to", to_json(layer.connected_to)}};
+                      {"connected_to", to_json(layer.connected_to)},
+                      {"connected_calls", to_json(layer.connected_calls)}};
 }
 
 // ---- Reading ----
@@ -173,6 +174,12 @@ LayerRecord layer_from(const Json& json) {
     record.trainable = parameter.at("trainable").as_bool();
   }
   from_json(json.at("connected_to"), layer.connected_to);
+  layer.connected_calls.assign(layer.connected_to.size(), 0);
+  // Descriptions written before there was such a list lack it.
+  if (const Json* calls = json.find("connected_calls")) from_json(*calls, layer.connected_calls);
+  FOVEA_REQUIRE(layer.connected_calls.size() == layer.connected_to.size(), parse, "layer '",
+                layer.name, "' lists ", layer.connected_to.size(), " connections, but ",
+                layer.connected_calls.size(), " calls");
   return layer;
 }
 

@@ -77,18 +77,17 @@ Value Concatenate::build_many(Builder& b, std::span<const Value> inputs) const {
 Value Stack::build_many(Builder& b, std::span<const Value> inputs) const {
   detail::require_equal_inputs(b, *this, inputs);
   const Shape& shape = b.shape(inputs.front());
-  const int rank = shape.rank() + 1;
+  const int rank = shape.rank() + 1;  // of the result
   const int axis = axis_ < 0 ? axis_ + rank : axis_;
   FOVEA_REQUIRE(axis >= 1 && axis < rank, invalid_argument, "'", b.path(), "' (Stack): axis ",
                 axis_, " is not one of the axes 1 to ", rank - 1, " (axis 0 is the batch)");
-  std::vector<std::int64_t> sizes;
-  for (int i = 1; i < shape.rank(); ++i) sizes.push_back(shape[i]);
-  sizes.insert(sizes.begin() + (axis - 1), 1);
-  std::vector<Value> slices;
-  for (Value x : inputs) slices.push_back(b.add(ops::Reshape(Shape(sizes)), {x}));
+  std::vector<std::int64_t> sizes;  // of a sample, with the new axis
+  for (int i = 1; i < rank; ++i) sizes.push_back(i == axis ? 1 : shape[i < axis ? i : i - 1]);
+  std::vector<Value> reshaped;
+  for (Value x : inputs) reshaped.push_back(b.add(ops::Reshape(Shape(sizes)), {x}));
   ops::Concat concat;
   concat.axis = axis;
-  return b.add(std::make_shared<const ops::Concat>(concat), slices);
+  return b.add(std::make_shared<const ops::Concat>(concat), reshaped);
 }
 
 Value Add::build_many(Builder& b, std::span<const Value> inputs) const {

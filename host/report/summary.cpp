@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <sstream>
 
 #include "fovea/layers.h"
 #include "host/layers/symbol.h"
@@ -41,11 +42,40 @@ std::string total_line(const char* what, std::int64_t count) {
                         memory_size(count * kBytesPerNumber), ")\n");
 }
 
+/// Whether a byte of UTF-8 starts a character.
+bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
+
 /// Characters, not bytes: names are UTF-8.
 std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
+}
+
+/// At most so many characters, the last one "…" where some are cut off.
+std::string cut(const std::string& text, std::size_t characters) {
+  if (width(text) <= characters) return text;
+  std::size_t seen = 0, end = 0;
+  for (; end < text.size(); ++end) {
+    if (starts_character(text[end]) && seen++ == characters - 1) break;
+  }
+  return text.substr(0, end) + "…";
+}
+
+/// Lines of at most so many characters, broken at spaces; longer words are cut.
+std::vector<std::string> wrap(const std::string& text, std::size_t characters) {
+  std::vector<std::string> lines = {""};
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    word = cut(word, characters);
+    std::string& line = lines.back();
+    if (line.empty()) {
+      line = word;
+    } else if (width(line) + 1 + width(word) <= characters) {
+      line += " " + word;
+    } else {
+      lines.push_back(word);
+    }
+  }
+  return lines;
 }
 
 std::string repeat(const char* text, std::size_t times) {
@@ -66,23 +96,25 @@ constexpr Rule kBelowHeader{"┡", "━", "╇", "┩"};
 constexpr Rule kBetween{"├", "─", "┼", "┤"};
 constexpr Rule kBottom{"└", "─", "┴", "┘"};
 
-/// Rows of cells, the first row being the header; numbers are aligned to the right.
+struct Column {
+  const char* heading;
+  std::size_t width;
+  bool number = false;  ///< aligned to the right
+};
+
+/// Rows of cells, drawn with as many lines as their longest cell needs.
 class Table {
  public:
-  Table(std::vector<std::size_t> minimum_widths, std::size_t number_column)
-      : widths_(std::move(minimum_widths)), number_column_(number_column) {}
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-  void add(std::vector<std::string> cells) {
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      widths_[i] = std::max(widths_[i], width(cells[i]));
-    }
-    rows_.push_back(std::move(cells));
-  }
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
 
   std::string str() const {
-    std::string text = rule(kTop) + row(rows_.front(), "┃") + rule(kBelowHeader);
-    for (std::size_t i = 1; i < rows_.size(); ++i) {
-      if (i > 1) text += rule(kBetween);
+    std::vector<std::string> headings;
+    for (const Column& column : columns_) headings.emplace_back(column.heading);
+    std::string text = rule(kTop) + row(headings, "┃") + rule(kBelowHeader);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      if (i > 0) text += rule(kBetween);
       text += row(rows_[i], "│");
     }
     return text + rule(kBottom);
@@ -91,26 +123,34 @@ class Table {
  private:
   std::string rule(const Rule& style) const {
     std::string line = style.left;
-    for (std::size_t i = 0; i < widths_.size(); ++i) {
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
       if (i > 0) line += style.cross;
-      line += repeat(style.fill, widths_[i] + 2);
+      line += repeat(style.fill, columns_[i].width + 2);
     }
     return line + style.right + "\n";
   }
 
   std::string row(const std::vector<std::string>& cells, const char* edge) const {
-    std::string line = edge;
+    std::vector<std::vector<std::string>> wrapped;
+    std::size_t height = 1;
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      const std::string space(widths_[i] - width(cells[i]), ' ');
-      const bool is_number = i == number_column_;
-      line += detail::concat(" ", is_number ? space : cells[i], is_number ? cells[i] : space, " ",
-                             edge);
+      wrapped.push_back(wrap(cells[i], columns_[i].width));
+      height = std::max(height, wrapped.back().size());
     }
-    return line + "\n";
+    std::string lines;
+    for (std::size_t h = 0; h < height; ++h) {
+      lines += edge;
+      for (std::size_t i = 0; i < cells.size(); ++i) {
+        const std::string text = h < wrapped[i].size() ? wrapped[i][h] : "";
+        const std::string space(columns_[i].width - width(text), ' ');
+        lines += detail::concat(" ", columns_[i].number ? space + text : text + space, " ", edge);
+      }
+      lines += "\n";
+    }
+    return lines;
   }
 
-  std::vector<std::size_t> widths_;
-  std::size_t number_column_;
+  std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
 
@@ -128,25 +168,52 @@ bool is_frozen(const std::string& path, const std::vector<std::string>& frozen) 
   });
 }
 
+/// "conv2d[0][0]": a layer, which of its calls, and which of that call's outputs.
+std::vector<std::string> connections(const LayerRecord& layer) {
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < layer.connected_to.size(); ++i) {
+    texts.push_back(detail::concat(layer.connected_to[i], "[", layer.connected_calls[i], "][0]"));
+  }
+  return texts;
+}
+
 std::string join(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text.empty() ? "-" : text;
 }
 
+/// Keras's widths. Where Keras would cut a layer's name, the column is wider: the name is what
+/// freeze(), probe() and weight() take.
+std::vector<Column> columns_for(const std::vector<LayerRecord>& layers, bool chain) {
+  constexpr std::size_t kWidestName = 60;
+  std::vector<Column> columns = {{"Layer (type)", chain ? 31u : 19u},
+                                 {"Output Shape", chain ? 22u : 17u},
+                                 {"Param #", chain ? 13u : 10u, true}};
+  if (!chain) columns.push_back({"Connected to", 17});
+  const auto widen = [&](std::size_t column, const std::string& text, std::size_t limit) {
+    columns[column].width = std::max(columns[column].width, std::min(width(text), limit));
+  };
+  for (const LayerRecord& layer : layers) {
+    widen(0, layer.name, kWidestName);
+    widen(2, with_commas(layer.parameter_count()), kWidestName);
+    if (chain) continue;
+    for (const std::string& connection : connections(layer)) {
+      widen(3, connection + ",", kWidestName);
+    }
+  }
+  return columns;
+}
+
 Table layer_table(const std::vector<LayerRecord>& layers) {
   const bool chain = is_chain(layers);
-  Table table(
-      chain ? std::vector<std::size_t>{36, 27, 15} : std::vector<std::size_t>{29, 19, 11, 22}, 2);
-  std::vector<std::string> header = {"Layer (type)", "Output Shape", "Param #"};
-  if (!chain) header.emplace_back("Connected to");
-  table.add(header);
+  Table table(columns_for(layers, chain));
   for (const LayerRecord& layer : layers) {
     if (chain && layer.kind == Input::kKind) continue;
     std::vector<std::string> cells = {layer.name + " (" + layer.kind + ")",
                                       detail::batch_shape_text(layer.output),
                                       with_commas(layer.parameter_count())};
-    if (!chain) cells.push_back(join(layer.connected_to));
+    if (!chain) cells.push_back(join(connections(layer)));
     table.add(std::move(cells));
   }
   return table;

@@ -71,6 +71,10 @@ class StepBuilder {
       outputs_.erase(outputs_.begin());
     }
     if (spec_.mode != StepMode::predict) graph_.clear_outputs();
+    for (const Node& node : graph_.nodes()) {
+      if (node.op->name() != ops::WeightPenalty::kName) continue;
+      activity_penalties_.push_back(node.outputs.front());
+    }
   }
 
   /// The batch's pictures. Its labels become the first output, to be found again.
@@ -143,14 +147,15 @@ class StepBuilder {
                                                            output.loss.from_logits)});
       }
     }
-    append_penalties(b, add_to_total);
+    append_parameter_penalties(b, add_to_total);
+    add_activity_penalties(b, add_to_total);
     ops::Broadcast per_sample;
     per_sample.shape = Shape({batch});
     metrics_.insert(metrics_.begin(), {"loss", b.add(per_sample, {total})});
     return total;
   }
 
-  void append_penalties(Builder& b, const std::function<void(Value)>& add_to_total) {
+  void append_parameter_penalties(Builder& b, const std::function<void(Value)>& add_to_total) {
     // Appending nodes moves the list: take the parameters first.
     std::vector<std::pair<const ops::Parameter*, Value>> parameters;
     for (const Node& node : graph_.nodes()) {
@@ -165,6 +170,13 @@ class StepBuilder {
       penalty.l2 = parameter->l2;
       add_to_total(b.add(penalty, {value}));
     }
+  }
+
+  /// The penalties that layers have appended count per sample, as losses do.
+  void add_activity_penalties(Builder& b, const std::function<void(Value)>& add_to_total) const {
+    ops::Scale per_sample;
+    per_sample.factor = 1.0 / static_cast<double>(spec_.inputs.front().shape[0]);
+    for (Value penalty : activity_penalties_) add_to_total(b.add(per_sample, {penalty}));
   }
 
   /// Parameters that are not frozen.
@@ -319,6 +331,7 @@ class StepBuilder {
   Graph graph_;
   std::vector<std::pair<std::string, Value>> outputs_;
   Value labels_;  ///< of a resident batch
+  std::vector<Value> activity_penalties_;
   std::vector<Metric> metrics_;
 };
 

@@ -23,8 +23,9 @@ namespace fovea {
 // ---- What options are made of ----
 
 /// The nonlinearity that ends a layer: "linear" (none), "relu", "leaky_relu" (slope 0.2), "elu",
-/// "sigmoid", "tanh", "softmax" (over the last axis), "gelu", "silu"; or any Activation. Throws
-/// invalid_argument for another name, listing these.
+/// "sigmoid", "tanh", "softmax" (over the last axis), "gelu", "silu" or "swish", "step", "selu",
+/// "softplus", "hard_silu" or "hard_swish"; or any Activation. Throws invalid_argument for another
+/// name, listing these.
 class FOVEA_API LayerActivation {
  public:
   LayerActivation() = default;
@@ -61,6 +62,9 @@ class FOVEA_API LayerPadding {
   Padding padding_;
 };
 
+/// {.l1 = a, .l2 = b} adds a sum |w| + b sum w^2 to the loss.
+using Regularizer = ParameterOptions;
+
 // ---- Layers with weights ----
 
 struct Conv2DOptions {
@@ -72,7 +76,9 @@ struct Conv2DOptions {
   bool use_bias = true;
   Initializer kernel_initializer = glorot_uniform();
   Initializer bias_initializer = zeros();
-  ParameterOptions kernel_regularizer = {};  ///< {.l2 = 1e-4}
+  Regularizer kernel_regularizer = {};  ///< {.l2 = 1e-4}
+  Regularizer bias_regularizer = {};
+  Regularizer activity_regularizer = {};  ///< of the layer's output; see ActivityRegularization
   std::string name = {};
 };
 
@@ -95,7 +101,9 @@ struct DenseOptions {
   bool use_bias = true;
   Initializer kernel_initializer = glorot_uniform();
   Initializer bias_initializer = zeros();
-  ParameterOptions kernel_regularizer = {};
+  Regularizer kernel_regularizer = {};
+  Regularizer bias_regularizer = {};
+  Regularizer activity_regularizer = {};  ///< of the layer's output; see ActivityRegularization
   std::string name = {};
 };
 
@@ -284,12 +292,13 @@ class FOVEA_API Concatenate : public LayerBase<Concatenate> {
   int axis_;
 };
 
-/// Inputs of one shape along a new axis, which is number `axis` of the result, counted with the
-/// batch axis as 0; negative axes count from the end.
+/// Inputs of one shape side by side along a new axis, counted with the batch axis as 0; negative
+/// axes count from the end of the result. Two inputs (N,3) give (N,2,3) along axis 1, (N,3,2) along
+/// axis 2.
 class FOVEA_API Stack : public LayerBase<Stack> {
  public:
   static constexpr std::string_view kKind = "Stack";
-  explicit Stack(int axis = -1, std::string name = {}) : LayerBase(std::move(name)), axis_(axis) {}
+  explicit Stack(int axis = 1, std::string name = {}) : LayerBase(std::move(name)), axis_(axis) {}
   Value build_many(Builder& b, std::span<const Value> inputs) const override;
 
  private:
@@ -395,6 +404,19 @@ class FOVEA_API Softmax : public LayerBase<Softmax> {
   static constexpr std::string_view kKind = "Softmax";
   explicit Softmax(std::string name = {}) : LayerBase(std::move(name)) {}
   Value build(Builder& b, Value x) const override;
+};
+
+/// Passes its input on, and adds l1 sum |x| + l2 sum x^2, over a batch's samples divided by their
+/// number, to the loss.
+class FOVEA_API ActivityRegularization : public LayerBase<ActivityRegularization> {
+ public:
+  static constexpr std::string_view kKind = "ActivityRegularization";
+  /// Throws invalid_argument for negative factors.
+  explicit ActivityRegularization(Regularizer regularizer, std::string name = {});
+  Value build(Builder& b, Value x) const override;
+
+ private:
+  Regularizer regularizer_;
 };
 
 /// In training, zeroes a share `rate` (in [0, 1)) of the values and scales the others by

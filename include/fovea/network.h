@@ -45,6 +45,7 @@ struct FOVEA_API LayerRecord {
   Shape output;                             ///< of one sample, at the layer's first call
   std::vector<ParameterRecord> parameters;  ///< with state such as running means
   std::vector<std::string> connected_to;    ///< names of the layers whose outputs it reads
+  std::vector<int> connected_calls;         ///< which call of each of them, from 0
   std::int64_t parameter_count() const;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "fovea/detail/philox.h"
 
@@ -124,6 +125,86 @@ TEST(Initializer, UniformNumbersAreTheGeneratorsWords) {
     const std::uint32_t word = detail::philox4x32(key, 0, i / 4).word[i % 4];
     EXPECT_EQ(tensor.item(static_cast<std::int64_t>(i)), (word >> 8) * 0x1p-24 - 0.5);
   }
+}
+
+/// The products of a matrix's rows (or columns, where those are fewer) with each other.
+void expect_orthonormal(const Tensor& matrix, std::int64_t rows, double gain) {
+  const std::int64_t columns = matrix.numel() / rows, count = std::min(rows, columns);
+  const auto at = [&](std::int64_t vector, std::int64_t i) {
+    return matrix.item(rows <= columns ? vector * columns + i : i * columns + vector);
+  };
+  for (std::int64_t a = 0; a < count; ++a) {
+    for (std::int64_t b = 0; b <= a; ++b) {
+      double product = 0;
+      for (std::int64_t i = 0; i < std::max(rows, columns); ++i) product += at(a, i) * at(b, i);
+      EXPECT_NEAR(product, a == b ? gain * gain : 0, 1e-12) << a << " and " << b;
+    }
+  }
+}
+
+TEST(Initializer, OrthogonalVectorsAreOrthonormal) {
+  expect_orthonormal(initialized({12, 30}, orthogonal()), 12, 1);
+  expect_orthonormal(initialized({30, 12}, orthogonal(2)), 30, 2);
+  expect_orthonormal(initialized({20, 20}, "orthogonal"), 20, 1);
+  expect_orthonormal(initialized({6, 3, 3, 5}, orthogonal()), 6, 1);  // one row per filter
+}
+
+TEST(Initializer, TruncatedNormalEndsAtTwoDeviations) {
+  const Statistics s = statistics(initialized({300, 500}, truncated_normal(3, 0.5)));
+  EXPECT_LE(s.largest, 4);
+  EXPECT_GE(s.least, 2);
+  EXPECT_GT(s.largest, 3.99);
+  EXPECT_LT(s.least, 2.01);
+  EXPECT_NEAR(s.mean, 3, 0.005);
+}
+
+TEST(Initializer, KindsWithFansAreCasesOfVarianceScaling) {
+  using Fan = Initializer::Fan;
+  using Distribution = Initializer::Distribution;
+  const std::pair<Initializer, Initializer> pairs[] = {
+      {glorot_uniform(), variance_scaling(1, Fan::average, Distribution::uniform)},
+      {glorot_normal(), variance_scaling(1, Fan::average)},
+      {he_uniform(), variance_scaling(2, Fan::in, Distribution::uniform)},
+      {he_normal(), variance_scaling(2)},
+      {lecun_uniform(), variance_scaling(1, Fan::in, Distribution::uniform)},
+      {lecun_normal(), variance_scaling()},
+  };
+  for (const auto& [named, scaled] : pairs) {
+    const Tensor a = initialized({7, 9}, named), b = initialized({7, 9}, scaled);
+    for (std::int64_t i = 0; i < a.numel(); ++i) EXPECT_EQ(a.item(i), b.item(i));
+  }
+}
+
+TEST(Initializer, ComesBackFromJsonAlsoFromBeforeItHadAllFields) {
+  const Initializer scaled =
+      variance_scaling(3, Initializer::Fan::out, Initializer::Distribution::normal);
+  Initializer copy;
+  from_json(to_json(scaled), copy);
+  EXPECT_EQ(to_json(copy).to_string(), to_json(scaled).to_string());
+  from_json(Json::parse(R"({"kind": "he_normal", "scale": 0})"), copy);
+  EXPECT_EQ(to_json(copy).to_string(), to_json(he_normal()).to_string());
+}
+
+std::string error_of(Shape shape, const std::function<Initializer()>& make) {
+  try {
+    initialized(shape, make());
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
+}
+
+TEST(Initializer, SaysWhatItCannotDo) {
+  EXPECT_EQ(error_of({3}, [] { return Initializer("he_uniforn"); }),
+            "unknown initializer 'he_uniforn'; known: zeros, ones, random_normal, random_uniform, "
+            "truncated_normal, glorot_uniform, glorot_normal, he_uniform, he_normal, "
+            "lecun_uniform, lecun_normal, orthogonal");
+  EXPECT_EQ(error_of({3}, [] { return orthogonal(); }),
+            "'conv.weight': an orthogonal initializer needs two axes or more, not (3,)");
+  EXPECT_EQ(error_of({3, 4}, [] { return variance_scaling(0); }),
+            "'conv.weight': the scale of variance_scaling is above 0, not 0");
 }
 
 TEST(Initializer, OnlyFloatingTensorsCanBeInitialized) {

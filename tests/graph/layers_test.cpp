@@ -62,7 +62,7 @@ TEST(Layers, GiveKerasShapes) {
   EXPECT_EQ(output_shape({12}, Maxout(8, 3)), (Shape{8}));
 }
 
-TEST(Layers, SamePaddedChainOfTheCourse) {
+TEST(Layers, SamePaddingKeepsThePicturesSize) {
   const Network network = Sequential{
       Input({256, 256, 3}),
       Conv2D(5, 3, {.padding = "same", .activation = "relu"}),
@@ -78,9 +78,10 @@ TEST(Layers, MergesAlongEveryAxis) {
   EXPECT_EQ(Concatenate()({a, b}).shape(), (Shape{2, 3, 8}));
   EXPECT_EQ(Concatenate(1)({a, b}).shape(), (Shape{4, 3, 4}));
   EXPECT_EQ(Concatenate(2)({a, b, a}).shape(), (Shape{2, 9, 4}));
-  EXPECT_EQ(Stack()({a, b}).shape(), (Shape{2, 3, 4, 2}));
-  EXPECT_EQ(Stack(1)({a, b, a}).shape(), (Shape{3, 2, 3, 4}));
-  EXPECT_EQ(Stack(-2)({a, b}).shape(), (Shape{2, 3, 2, 4}));
+  EXPECT_EQ(Stack()({a, b, a}).shape(), (Shape{3, 2, 3, 4}));
+  EXPECT_EQ(Stack(2)({a, b}).shape(), (Shape{2, 2, 3, 4}));
+  EXPECT_EQ(Stack(4)({a, b}).shape(), (Shape{2, 3, 4, 2}));
+  EXPECT_EQ(Stack(-1)({a, b, b}).shape(), (Shape{2, 3, 4, 3}));
   EXPECT_EQ(Add()({a, b, a}).shape(), (Shape{2, 3, 4}));
   EXPECT_EQ(Multiply()({a, b}).shape(), (Shape{2, 3, 4}));
 }
@@ -124,6 +125,22 @@ TEST(Layers, RegularizersReachTheKernelAlone) {
   EXPECT_EQ(weight.at("l2").as_double(), 0.5);
   EXPECT_EQ(bias.at("l1").as_double(), 0);
   EXPECT_EQ(bias.at("l2").as_double(), 0);
+}
+
+TEST(Layers, RegularizersReachTheBiasAndTheOutputWhenAsked) {
+  const Dense dense(2, {.activation = "relu",
+                        .bias_regularizer = {.l1 = 0.5},
+                        .activity_regularizer = {.l2 = 0.25}});
+  const GraphOf built(chain_of({4}, dense), 3);
+  EXPECT_EQ(built.node("dense.weight").op->attributes().at("l1").as_double(), 0);
+  EXPECT_EQ(built.node("dense.bias").op->attributes().at("l1").as_double(), 0.5);
+  const Node& penalty = built.node("dense.activity_penalty");
+  EXPECT_EQ(penalty.op->attributes().to_string(), R"({"l1":0.0,"l2":0.25})");
+  EXPECT_EQ(built.graph.producer_node(penalty.inputs[0]).op->name(), "activate");
+  EXPECT_EQ(built.outputs.front().second, penalty.inputs[0]);
+  const GraphOf layer(chain_of({4}, ActivityRegularization({.l1 = 1})), 3);
+  EXPECT_EQ(layer.count("weight_penalty"), 1);
+  EXPECT_EQ(GraphOf(chain_of({4}, ActivityRegularization({})), 3).count("weight_penalty"), 0);
 }
 
 TEST(Layers, EndWithTheirActivation) {
@@ -182,6 +199,10 @@ TEST(LayerErrors, HyperParametersOutOfRange) {
   EXPECT_EQ(error_of([] { Conv2D(8, 3, {.groups = 3}); }),
             "Conv2D: 8 filters cannot be divided into 3 groups");
   EXPECT_EQ(error_of([] { Dense(-1); }), "Dense: units must be >= 1, not -1");
+  EXPECT_EQ(error_of([] { Dense(1, {.bias_regularizer = {.l1 = -1}}); }),
+            "Dense: the factors of a regularizer are >= 0, not l1 = -1, l2 = 0");
+  EXPECT_EQ(error_of([] { ActivityRegularization({.l2 = -0.5}); }),
+            "ActivityRegularization: the factors of a regularizer are >= 0, not l1 = 0, l2 = -0.5");
   EXPECT_EQ(error_of([] { MaxPool2D(2, {.strides = 0}); }),
             "MaxPooling2D: strides must be >= 1 along both axes, not (0, 0)");
   EXPECT_EQ(error_of([] { Dropout(1); }), "Dropout: the rate is in [0, 1), not 1");
@@ -231,9 +252,17 @@ TEST(LayerErrors, MismatchesWithOtherInputs) {
             "'concatenate' (Concatenate): axis 0 is not one of the axes 1 to 3 (axis 0 is the "
             "batch)");
   EXPECT_EQ(error_of([&] {
+              Stack(0)({a, a});
+            }),
+            "'stack' (Stack): axis 0 is not one of the axes 1 to 4 (axis 0 is the batch)");
+  EXPECT_EQ(error_of([&] {
               Stack(5)({a, a});
             }),
             "'stack' (Stack): axis 5 is not one of the axes 1 to 4 (axis 0 is the batch)");
+  EXPECT_NE(error_of([&] {
+              Stack()({a, b});
+            }).find("'stack' (Stack) takes inputs of one shape"),
+            std::string::npos);
   EXPECT_EQ(error_of([&] { Flatten()({a, b}); }), "'flatten' (Flatten) takes one input, not 2");
   EXPECT_EQ(error_of([&] { Conv2D(4, 3, {.groups = 4})(b); }),
             "'conv2d' (Conv2D): 6 channels cannot be divided into 4 groups");

@@ -109,6 +109,20 @@ TEST(Networks, ResidualBlocksKeepTheUsersOrder) {
   expect_round_trip(network);
 }
 
+TEST(Networks, SayWhichCallTheyRead) {
+  const Symbol x = input({4}), y = input({4});
+  const Dense shared(4);
+  const Symbol first = shared(x), second = shared(y);
+  const Network network({x, y}, {Add()({second, first, x})});
+  const Network copy = Network::from_json(network.to_json());
+  for (const Network& each : {network, copy}) {
+    EXPECT_EQ(each.layers()[2].connected_calls, (std::vector<int>{0, 0}));
+    EXPECT_EQ(each.layers()[3].connected_to,
+              (std::vector<std::string>{"dense", "dense", "input_layer"}));
+    EXPECT_EQ(each.layers()[3].connected_calls, (std::vector<int>{1, 0, 0}));
+  }
+}
+
 // ---- Layers and networks of programs' own ----
 
 /// As a user would write it: a block of named layers.
