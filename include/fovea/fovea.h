@@ -13,6 +13,7 @@
 #include "fovea/ops.h"
 #include "fovea/optimizer.h"
 #include "fovea/profile.h"
+#include "fovea/split.h"
 #include "fovea/summary.h"
 #include "fovea/tensor.h"
 #include "fovea/version.h"

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Writes what NumPy, scikit-learn and Keras make of seeds and tables, for the tests labelled "golden".
+
+    python3 tests/golden/generate_data.py        (needs: pip install tensorflow-cpu scikit-learn)
+
+The files are committed with the versions that made them: the tests need no Python.
+"""
+
+import json
+import os
+import pathlib
+import tempfile
+from unittest import mock
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import sklearn  # noqa: E402
+from keras.src.datasets import boston_housing  # noqa: E402
+from sklearn import model_selection  # noqa: E402
+from sklearn.utils.random import sample_without_replacement  # noqa: E402
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def write(name, content):
+    """Small lists stay on one line."""
+    versions = {"keras": keras.__version__, "numpy": np.__version__,
+                "scikit-learn": sklearn.__version__}
+    lines = [f' "{key}": {json.dumps(value)}'
+             for key, value in {"versions": versions, **content}.items()]
+    (HERE / f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{name}.json")
+
+
+def write_random():
+    """What a RandomState of each seed draws, one kind of numbers after the other."""
+    content = {}
+    for seed in (0, 42, 113, 4294967295):
+        random = np.random.RandomState(seed)
+        shuffled = list(range(20))
+        content[str(seed)] = {
+            "uniform": random.uniform(size=5).tolist(),
+            "normal": random.standard_normal(5).tolist(),  # odd: one of a pair is left over
+            "normal_again": random.standard_normal(2).tolist(),
+            "integers": [int(random.randint(n)) for n in (1, 2, 3, 10, 1000, 2**31, 2**32, 2**40)],
+            "shuffle": (random.shuffle(shuffled), shuffled)[1],
+            "permutation": random.permutation(17).tolist(),
+            "sample_few": sample_without_replacement(2**15, 4, random_state=random).tolist(),
+            "sample_some": sample_without_replacement(8, 4, random_state=random).tolist(),
+            "sample_all": sample_without_replacement(4, 4, random_state=random).tolist(),
+            "sample_most": sample_without_replacement(300, 299, random_state=random).tolist(),
+            "uniform_again": random.uniform(size=2).tolist(),
+        }
+    write("random", content)
+
+
+def keras_boston_order():
+    """Which rows of the file keras.datasets.boston_housing gives, in its order."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "rows.npz")
+        np.savez(path, x=np.arange(506), y=np.arange(506))
+        with mock.patch.object(boston_housing, "get_file", lambda *a, **k: path):
+            (train, _), (test, _) = boston_housing.load_data()
+    return {"train": train.tolist(), "test": test.tolist()}
+
+
+def write_splits():
+    labels = np.random.RandomState(3).choice([0, 1, 2, 5], size=47, p=[0.4, 0.3, 0.2, 0.1])
+    simple = []
+    for count, fraction, seed, shuffle in ((150, 0.2, 42, True), (10, 0.25, 0, True),
+                                           (101, 0.3, 7, True), (10, 0.25, 0, False)):
+        train, test = model_selection.train_test_split(
+            np.arange(count), test_size=fraction, shuffle=shuffle,
+            random_state=seed if shuffle else None)
+        simple.append({"count": count, "fraction": fraction, "seed": seed, "shuffle": shuffle,
+                       "train": train.tolist(), "test": test.tolist()})
+    stratified = []
+    for fraction, seed in ((0.2, 42), (0.5, 1), (0.1, 2), (0.35, 9)):
+        train, test = model_selection.train_test_split(
+            np.arange(47), test_size=fraction, random_state=seed, stratify=labels)
+        stratified.append({"fraction": fraction, "seed": seed,
+                           "train": train.tolist(), "test": test.tolist()})
+    train, rest = model_selection.train_test_split(np.arange(1000), test_size=0.3, random_state=42)
+    validation, test = model_selection.train_test_split(rest, test_size=0.5, random_state=42)
+    folds = []
+    for folds_count, shuffle, seed in ((5, False, 0), (4, True, 42)):
+        options = {"shuffle": shuffle, "random_state": seed if shuffle else None}
+        plain = model_selection.KFold(folds_count, **options).split(labels)
+        by_class = model_selection.StratifiedKFold(folds_count, **options).split(labels, labels)
+        folds.append({"folds": folds_count, "shuffle": shuffle, "seed": seed,
+                      "plain": [test.tolist() for _, test in plain],
+                      "stratified": [test.tolist() for _, test in by_class]})
+    write("splits", {"labels": labels.tolist(), "simple": simple, "stratified": stratified,
+                     "three_way": {"train": train.tolist(), "validation": validation.tolist(),
+                                   "test": test.tolist()},
+                     "folds": folds, "keras_boston": keras_boston_order()})
+
+
+if __name__ == "__main__":
+    write_random()
+    write_splits()
