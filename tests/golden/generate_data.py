@@ -19,7 +19,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import sklearn  # noqa: E402
 from keras.src.datasets import boston_housing  # noqa: E402
-from sklearn import model_selection  # noqa: E402
+from sklearn import impute, model_selection, preprocessing  # noqa: E402
 from sklearn.utils.random import sample_without_replacement  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -99,6 +99,41 @@ def write_splits():
                      "folds": folds, "keras_boston": keras_boston_order()})
 
 
+def write_preprocessing():
+    """What is fitted on one table and applied to another."""
+    random = np.random.RandomState(5)
+    train = np.round(random.normal(3, 10, size=(9, 4)), 2)
+    train[:, 2] = 0.1  # a constant column
+    train[:, 3] = np.round(train[:, 3] / 10)
+    test = np.round(random.normal(3, 10, size=(3, 4)), 2)
+    holes = train.copy()
+    holes[[0, 3, 4, 8], [1, 0, 3, 3]] = np.nan
+    fitted = {
+        "min_max": preprocessing.MinMaxScaler(),
+        "min_max_symmetric": preprocessing.MinMaxScaler((-1, 1)),
+        "standard": preprocessing.StandardScaler(),
+    }
+    content = {"train": train.ravel().tolist(), "test": test.ravel().tolist(),
+               "holes": holes.ravel().tolist()}  # NaN: Fovea's JSON reads it
+    for name, scaler in fitted.items():
+        content[name] = scaler.fit(train).transform(test).ravel().tolist()
+        content[name + "_of_holes"] = scaler.fit_transform(holes).ravel().tolist()
+    for strategy in ("mean", "median", "most_frequent", "constant"):
+        imputer = impute.SimpleImputer(strategy=strategy, fill_value=-7.0)
+        content["impute_" + strategy] = imputer.fit_transform(holes).ravel().tolist()
+    words = random.choice(["red", "white", "rose", "Brut"], size=12)
+    grades = random.choice([3, 9, 10, 5], size=12)
+    content["words"] = words.tolist()
+    content["word_codes"] = preprocessing.LabelEncoder().fit_transform(words).tolist()
+    content["grades"] = [str(g) for g in grades]
+    content["grade_codes"] = preprocessing.LabelEncoder().fit_transform(grades).tolist()
+    one_hot = preprocessing.OneHotEncoder(sparse_output=False)
+    content["one_hot_words"] = one_hot.fit_transform(words.reshape(-1, 1)).ravel().tolist()
+    content["to_categorical"] = keras.utils.to_categorical([[2, 0], [3, 1]], 5).ravel().tolist()
+    write("preprocessing", content)
+
+
 if __name__ == "__main__":
     write_random()
     write_splits()
+    write_preprocessing()
