@@ -158,20 +158,6 @@ std::vector<std::string> column_names(const CsvOptions& options, std::vector<std
   return names;
 }
 
-std::string read_all(const fs::path& path) {
-  const auto input = data::open_input(path);
-  std::string text;
-  constexpr std::size_t kChunk = 1 << 20;
-  std::size_t got = kChunk;
-  while (got == kChunk) {
-    const std::size_t size = text.size();
-    text.resize(size + kChunk);
-    got = static_cast<std::size_t>(input->read(text.data() + size, kChunk));
-    text.resize(size + got);
-  }
-  return text;
-}
-
 void append_cell(std::string& text, const std::string& cell, char separator, bool alone) {
   const bool needs_quotes =
       cell.find_first_of(std::string("\"\r\n") + separator) != std::string::npos ||
@@ -214,7 +200,7 @@ Table parse_csv(std::string_view text, const CsvOptions& options, const std::str
 }
 
 Table read_csv(const fs::path& path, const CsvOptions& options) {
-  return parse_csv(read_all(path), options, path.string());
+  return parse_csv(data::read_text(path), options, path.string());
 }
 
 void write_csv(const Table& table, const fs::path& path, char separator) {

@@ -3,6 +3,7 @@
 
 #include "fovea/callback.h"
 #include "fovea/data.h"
+#include "fovea/datasets.h"
 #include "fovea/device.h"
 #include "fovea/float16.h"
 #include "fovea/layers.h"

@@ -19,7 +19,7 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import sklearn  # noqa: E402
 from keras.src.datasets import boston_housing  # noqa: E402
-from sklearn import impute, model_selection, preprocessing  # noqa: E402
+from sklearn import datasets, impute, model_selection, preprocessing  # noqa: E402
 from sklearn.utils.random import sample_without_replacement  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -133,7 +133,30 @@ def write_preprocessing():
     write("preprocessing", content)
 
 
+def write_classification():
+    """The made-up tables of the course's two binary classifiers, and every option once."""
+    cases = {
+        "binary": dict(n_samples=1000, n_features=20, n_classes=2, random_state=42),
+        "binary_15_5": dict(n_samples=1000, n_features=20, n_informative=15, n_redundant=5,
+                            n_classes=2, random_state=42),
+        "three_classes": dict(n_samples=103, n_features=9, n_informative=3, n_redundant=1,
+                              n_repeated=3, n_classes=3, n_clusters_per_class=1,
+                              weights=[0.6, 0.3], flip_y=0.2, class_sep=2.5, random_state=7),
+        "not_shuffled": dict(n_samples=50, n_features=6, hypercube=False, shift=None, scale=None,
+                             flip_y=0.0, shuffle=False, random_state=1),
+        "many_dimensions": dict(n_samples=40, n_features=33, n_informative=33, n_redundant=0,
+                                weights=[0.25, 0.75], shift=0.5, scale=3.0, random_state=3),
+    }
+    content = {}
+    for name, options in cases.items():
+        x, y = datasets.make_classification(**options)
+        content[name] = {"labels": y.tolist(), "first_rows": x[:4].ravel().tolist(),
+                         "last_row": x[-1].tolist(), "column_sums": x.sum(axis=0).tolist()}
+    write("classification", content)
+
+
 if __name__ == "__main__":
     write_random()
     write_splits()
     write_preprocessing()
+    write_classification()
