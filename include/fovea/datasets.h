@@ -9,6 +9,7 @@
 
 #include "fovea/data.h"
 #include "fovea/export.h"
+#include "fovea/image.h"
 #include "fovea/table.h"
 
 namespace fovea {
@@ -49,6 +50,21 @@ FOVEA_API Dataset load_iris(const std::filesystem::path& path);
 FOVEA_API Table load_wine_quality(const std::filesystem::path& red,
                                   const std::filesystem::path& white);
 
+struct ImageFolderOptions {
+  Size2 size = 256;  ///< all pictures are resized to this
+  ImageColor color = ImageColor::rgb;
+  ResizeOptions resize{};
+};
+
+/// Pictures in one folder per class, as Keras's image_dataset_from_directory reads them: the
+/// folders of `folder`, sorted by name, are the labels 0, 1, …, the names their class names; in
+/// them and the folders below, every .jpg, .jpeg and .png file is a sample, in the order of the
+/// paths; other files are not looked at. Pictures are u8 (N, H, W, 1 or 3). Throws io for a folder
+/// that is not there, has no folders, or one without pictures; as read_image for a file that is not
+/// what its name says.
+FOVEA_API Dataset load_image_folder(const std::filesystem::path& folder,
+                                    const ImageFolderOptions& options = {});
+
 /// scikit-learn's make_classification, with its defaults.
 struct ClassificationOptions {
   std::int64_t n_samples = 100;
@@ -58,11 +74,11 @@ struct ClassificationOptions {
   std::int64_t n_repeated = 0;     ///< copies of others
   std::int64_t n_classes = 2;
   std::int64_t n_clusters_per_class = 2;
-  std::vector<double>
-      weights{};           ///< share of each class; empty: all the same; the last may be left out
-  double flip_y = 0.01;    ///< fraction of labels that are drawn anew
-  double class_sep = 1.0;  ///< how far apart the clusters are
-  bool hypercube = true;   ///< clusters at a cube's corners, or at a random polytope's
+  /// The share of each class, of which the last may be left out; empty: all the same.
+  std::vector<double> weights{};
+  double flip_y = 0.01;               ///< fraction of labels that are drawn anew
+  double class_sep = 1.0;             ///< how far apart the clusters are
+  bool hypercube = true;              ///< clusters at a cube's corners, or at a random polytope's
   std::optional<double> shift = 0.0;  ///< added to all features; nothing: random for each
   std::optional<double> scale = 1.0;  ///< multiplies them; nothing: random for each, 1 to 101
   bool shuffle = true;                ///< samples and features

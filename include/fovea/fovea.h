@@ -6,6 +6,7 @@
 #include "fovea/datasets.h"
 #include "fovea/device.h"
 #include "fovea/float16.h"
+#include "fovea/image.h"
 #include "fovea/layers.h"
 #include "fovea/loss.h"
 #include "fovea/model.h"

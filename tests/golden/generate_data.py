@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
 import sklearn  # noqa: E402
 from keras.src.datasets import boston_housing  # noqa: E402
 from sklearn import datasets, impute, model_selection, preprocessing  # noqa: E402
@@ -27,8 +28,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 def write(name, content):
     """Small lists stay on one line."""
-    versions = {"keras": keras.__version__, "numpy": np.__version__,
-                "scikit-learn": sklearn.__version__}
+    versions = {"keras": keras.__version__, "tensorflow": tf.__version__,
+                "numpy": np.__version__, "scikit-learn": sklearn.__version__}
     lines = [f' "{key}": {json.dumps(value)}'
              for key, value in {"versions": versions, **content}.items()]
     (HERE / f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
@@ -155,8 +156,42 @@ def write_classification():
     write("classification", content)
 
 
+def write_images():
+    """Files that TensorFlow wrote, its pixels of them, and pictures in other sizes."""
+    y, x, c = np.mgrid[0:11, 0:13, 0:4]
+    smooth = (128 + 90 * np.sin(y / 3.0 + c) * np.cos(x / 4.0 - c)).astype(np.uint8)
+    noise = np.random.RandomState(11).randint(0, 256, size=(11, 13, 4)).astype(np.uint8)
+    files = {
+        "grey_png": tf.io.encode_png(noise[:, :, :1]),
+        "rgb_png": tf.io.encode_png(noise[:, :, :3]),
+        "rgba_png": tf.io.encode_png(noise),
+        "rgb_png_16": tf.io.encode_png(noise[:, :, :3].astype(np.uint16) * 257),
+        "grey_jpeg": tf.io.encode_jpeg(smooth[:, :, :1], quality=90),
+        "rgb_jpeg": tf.io.encode_jpeg(smooth[:, :, :3], quality=90),
+        "progressive_jpeg": tf.io.encode_jpeg(smooth[:, :, :3], quality=90, progressive=True),
+    }
+    content = {"files": {}, "resized": []}
+    for name, data in files.items():
+        if "jpeg" in name:
+            rgb = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+        else:
+            rgb = tf.io.decode_png(data, channels=0)[:, :, :3]  # drops transparency
+            rgb = tf.repeat(rgb, 3, axis=2) if rgb.shape[2] == 1 else rgb
+        content["files"][name] = {"bytes": list(data.numpy()), "rgb": rgb.numpy().ravel().tolist()}
+    picture = noise[:, :, :3].astype(np.float32)
+    content["picture"] = picture.ravel().tolist()
+    for method, antialias in (("nearest", False), ("bilinear", False), ("bilinear", True)):
+        for size in ((5, 4), (11, 13), (20, 17), (1, 1), (7, 26)):
+            resized = tf.image.resize(picture, size, method=method, antialias=antialias)
+            content["resized"].append({"method": method, "antialias": antialias, "size": size,
+                                       "pixels": [round(float(v), 4)
+                                                  for v in resized.numpy().ravel()]})
+    write("images", content)
+
+
 if __name__ == "__main__":
     write_random()
     write_splits()
     write_preprocessing()
     write_classification()
+    write_images()
