@@ -57,7 +57,9 @@ endfunction()
 
 # Building `target` also builds the plug-ins, which nothing links to: they are opened at run time.
 function(fovea_needs_plugins target)
-  if(TARGET fovea_onednn)
-    add_dependencies(${target} fovea_onednn)
-  endif()
+  foreach(plugin fovea_onednn fovea_png fovea_jpeg)
+    if(TARGET ${plugin})
+      add_dependencies(${target} ${plugin})
+    endif()
+  endforeach()
 endfunction()

@@ -4,9 +4,11 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fovea)
 install(TARGETS fovea EXPORT fovea LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(TARGET fovea_onednn)
-  install(TARGETS fovea_onednn LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
+foreach(plugin fovea_onednn fovea_png fovea_jpeg)
+  if(TARGET ${plugin})
+    install(TARGETS ${plugin} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  endif()
+endforeach()
 install(DIRECTORY include/fovea DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # All that the library needs at run time is linked privately: the list of targets is the package.

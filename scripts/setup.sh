@@ -16,6 +16,8 @@ optional=()
 declare -A purpose=(
   [libdnnl-dev]="without oneDNN the CPU device uses its plain kernels, many times slower"
   [zlib1g-dev]="without zlib, data sets compressed by gzip cannot be read or downloaded"
+  [libpng-dev]="without libpng, PNG files can be neither read nor written"
+  [libjpeg-dev]="without libjpeg, JPEG files can be neither read nor written"
   [curl]="without curl, --download cannot fetch a data set"
   [ca-certificates]="without certificates, --download cannot fetch over https"
 )
@@ -77,6 +79,8 @@ look_for() {
   have ninja || required+=(ninja-build)
   links dnnl.hpp dnnl || optional+=(libdnnl-dev)
   links zlib.h z || optional+=(zlib1g-dev)
+  links png.h png || optional+=(libpng-dev)
+  links jpeglib.h jpeg || optional+=(libjpeg-dev)
   have curl || optional+=(curl)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || optional+=(ca-certificates)
 

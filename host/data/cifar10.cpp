@@ -12,9 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kPixels = 32 * 32;
-constexpr std::int64_t kPictureBytes = 3 * kPixels;
-constexpr std::int64_t kRecordBytes = 1 + kPictureBytes;
+constexpr std::int64_t kRecordBytes = 1 + data::kCifarPictureBytes;
 constexpr std::int64_t kMaxRecords = 10'000;
 constexpr int kClasses = 10;
 
@@ -60,14 +58,6 @@ std::int64_t count_all_records(const fs::path& folder, const std::vector<std::st
   return first * static_cast<std::int64_t>(files.size());
 }
 
-void interleave_planes(const std::uint8_t* planes, std::uint8_t* picture) {
-  for (std::int64_t pixel = 0; pixel < kPixels; ++pixel) {
-    for (std::int64_t channel = 0; channel < 3; ++channel) {
-      picture[3 * pixel + channel] = planes[kPixels * channel + pixel];
-    }
-  }
-}
-
 /// Reads all records of one file to consecutive rows.
 void read_records(const fs::path& file, std::int64_t records, std::uint8_t* pictures,
                   std::int32_t* labels) {
@@ -82,7 +72,7 @@ void read_records(const fs::path& file, std::int64_t records, std::uint8_t* pict
                   " (counted from 0) has the label ", int{record[0]},
                   ", but labels are 0 to 9; the file is damaged or of another data set");
     labels[i] = record[0];
-    interleave_planes(record.data() + 1, pictures + i * kPictureBytes);
+    data::interleave_cifar_planes(record.data() + 1, pictures + i * data::kCifarPictureBytes);
   }
 }
 
@@ -100,7 +90,7 @@ Dataset read_part(const fs::path& folder, const std::vector<std::string>& files,
   std::int32_t* labels = part.y.data<std::int32_t>();
   for (const std::string& name : files) {
     read_records(folder / name, per_file, pictures, labels);
-    pictures += per_file * kPictureBytes;
+    pictures += per_file * data::kCifarPictureBytes;
     labels += per_file;
   }
   return part;
@@ -117,6 +107,15 @@ fs::path inner_folder(const fs::path& folder) {
 }  // namespace
 
 namespace data {
+
+void interleave_cifar_planes(const std::uint8_t* planes, std::uint8_t* picture) {
+  constexpr std::int64_t kPixels = kCifarPictureBytes / 3;
+  for (std::int64_t pixel = 0; pixel < kPixels; ++pixel) {
+    for (std::int64_t channel = 0; channel < 3; ++channel) {
+      picture[3 * pixel + channel] = planes[kPixels * channel + pixel];
+    }
+  }
+}
 
 std::vector<std::string> missing_cifar10_files(const fs::path& folder) {
   std::vector<std::string> missing;

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <sstream>
+#include <utility>
 
 #include "fovea/error.h"
 
@@ -132,6 +134,30 @@ std::unique_ptr<InputFile> open_input(const std::filesystem::path& path) {
   fail(ErrorCode::unsupported, path, " is gz-compressed, but this build of Fovea has no zlib; ",
        "unpack it with gunzip, or install zlib1g-dev and build again");
 #endif
+}
+
+std::string read_text(const std::filesystem::path& path) {
+  const auto input = open_input(path);
+  std::string text;
+  constexpr std::size_t kChunk = 1 << 20;
+  std::size_t got = kChunk;
+  while (got == kChunk) {
+    const std::size_t size = text.size();
+    text.resize(size + kChunk);
+    got = static_cast<std::size_t>(input->read(text.data() + size, kChunk));
+    text.resize(size + got);
+  }
+  return text;
+}
+
+std::vector<std::string> read_lines(const std::filesystem::path& path) {
+  std::istringstream text(read_text(path));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(text, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 }  // namespace fovea::data

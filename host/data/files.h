@@ -39,4 +39,9 @@ FOVEA_INTERNAL std::int64_t file_bytes(const std::filesystem::path& path);
 /// unsupported for a .gz file in a build without zlib.
 FOVEA_INTERNAL std::unique_ptr<InputFile> open_input(const std::filesystem::path& path);
 
+/// The whole contents of a file. Throws as open_input.
+FOVEA_INTERNAL std::string read_text(const std::filesystem::path& path);
+/// The lines of a text file, without their ends (LF or CRLF). Throws as open_input.
+FOVEA_INTERNAL std::vector<std::string> read_lines(const std::filesystem::path& path);
+
 }  // namespace fovea::data

@@ -54,6 +54,8 @@ Maxout::Maxout(std::int64_t units, std::int64_t pieces, MaxoutOptions options)
     : LayerBase(options.name), units_(units), pieces_(pieces), options_(std::move(options)) {
   detail::require_positive(kKind, "units", units);
   detail::require_positive(kKind, "pieces", pieces);
+  detail::require_regularizer(kKind, options_.kernel_regularizer);
+  detail::require_regularizer(kKind, options_.bias_regularizer);
 }
 
 Value Maxout::build(Builder& b, Value x) const {

@@ -232,10 +232,13 @@ void check_arrays(const Network& network, const Arrays& data, bool with_targets)
   for (std::size_t i = 0; i < data.inputs.size(); ++i) {
     const InputSpec& spec = network.inputs()[i];
     const Shape& shape = data.inputs[i].shape();
-    FOVEA_REQUIRE(!data.inputs[i].defined() || !(shape == spec.shape), shape_mismatch, "input '",
-                  spec.name, "' has shape ", shape,
+    // A picture may also lack its channel axis, as (28, 28) does for (28, 28, 1).
+    const bool one_sample =
+        data.inputs[i].defined() &&
+        (shape == spec.shape || (shape.rank() < Shape::kMaxRank && shape.append(1) == spec.shape));
+    FOVEA_REQUIRE(!one_sample, shape_mismatch, "input '", spec.name, "' has shape ", shape,
                   ", one sample without a batch axis; the network wants (N, ",
-                  spec.shape.str().substr(1), ": reshape it to ", shape.prepend(1),
+                  spec.shape.str().substr(1), ": reshape it to ", spec.shape.prepend(1),
                   " (and scale it as the training data were scaled)");
     check_rows(data.inputs[i], "input '" + spec.name + "'");
   }
