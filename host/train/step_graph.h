@@ -53,7 +53,7 @@ FOVEA_INTERNAL Outputs append_batch(Builder& b, const ResidentBatch& resident, s
                                     Value counter, Value start);
 
 /// The losses and metrics that a graph sums up, in the order in which they are shown.
-std::vector<std::string> metric_columns(const Network& network, const CompileOptions& compile);
+std::vector<EpochMetric> metric_columns(const Network& network, const CompileOptions& compile);
 
 /// Paths of a metric's sum and count: f64 scalars of state.
 std::string metric_sum_path(const std::string& phase, const std::string& metric);
