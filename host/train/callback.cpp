@@ -18,7 +18,7 @@ void Callback::on_epoch_begin(Model&, int) {}
 void Callback::on_step_end(Model&, int, std::int64_t, const Logs&) {}
 void Callback::on_epoch_end(Model&, int, const Logs&) {}
 void Callback::on_train_end(Model&) {}
-void Callback::restore(const Json&) {}
+void Callback::restore(const CallbackState&) {}
 
 double Logs::at(const std::string& name) const {
   if (const double* value = find_log(*this, name)) return *value;

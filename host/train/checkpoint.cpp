@@ -12,6 +12,11 @@ namespace {
 constexpr const char* kMetadataKey = "fovea";
 constexpr std::int64_t kFormat = 1;
 
+/// Begins the names of the tensors of callbacks' states: "callback:early_stopping:dense.weight".
+constexpr const char* kCallbackPrefix = "callback:";
+
+std::string callback_prefix(const std::string& name) { return kCallbackPrefix + name + ":"; }
+
 Json logs_to_json(const Logs& logs) {
   Json json = Json::object();
   for (const auto& [name, value] : logs) json.set(name, value);
@@ -89,7 +94,9 @@ Json position_to_json(const TrainingPosition& position) {
   Json history = Json::array();
   for (const Logs& logs : position.finished_epochs) history.push(logs_to_json(logs));
   json.set("history", history);
-  json.set("callbacks", position.callbacks);
+  Json callbacks = Json::object();
+  for (const auto& [name, state] : position.callbacks) callbacks.set(name, state.values);
+  json.set("callbacks", callbacks);
   json.set("fit", position.fit);
   return json;
 }
@@ -102,7 +109,9 @@ TrainingPosition position_from_json(const Json& json) {
   for (const Json& logs : json.at("history").as_array()) {
     position.finished_epochs.push_back(logs_from_json(logs));
   }
-  position.callbacks = json.at("callbacks");
+  if (const Json& callbacks = json.at("callbacks"); callbacks.is_object()) {
+    for (const auto& [name, values] : callbacks.as_object()) position.callbacks[name] = {values};
+  }
   position.fit = json.at("fit");
   return position;
 }
@@ -153,11 +162,28 @@ void load_into(Model::Impl& impl, const SafetensorsFile& file, bool weights_only
     return;
   }
   for (const auto& [path, tensor] : file.tensors) {
+    if (path.starts_with(kCallbackPrefix)) continue;
     const Tensor values = tensor.dtype() == DType::f32 && impl.variables->contains(path)
                               ? tensor.to(impl.variables->at(path).type.dtype)
                               : tensor;
     impl.variables->set(path, values);
   }
+}
+
+/// The tensors of callbacks' states, into the states.
+void restore_callback_tensors(const SafetensorsFile& file, TrainingPosition& position) {
+  for (auto& [name, state] : position.callbacks) {
+    const std::string prefix = callback_prefix(name);
+    for (const auto& [path, tensor] : file.tensors) {
+      if (path.starts_with(prefix)) state.tensors[path.substr(prefix.size())] = tensor;
+    }
+  }
+}
+
+std::optional<double> rate_from_json(const Json& json) {
+  const Json* rate = json.find("learning_rate");
+  if (rate == nullptr) return std::nullopt;
+  return rate->as_double();
 }
 
 std::string differences(const Json& then, const Json& now) {
@@ -179,6 +205,11 @@ void write_checkpoint(const Model::Impl& impl, const std::string& path) {
   for (const Variables::Entry& entry : impl.variables->entries()) {
     file.tensors.emplace_back(entry.path, impl.variables->read(entry.path));
   }
+  for (const auto& [name, state] : impl.position.callbacks) {
+    for (const auto& [key, tensor] : state.tensors) {
+      file.tensors.emplace_back(callback_prefix(name) + key, tensor);
+    }
+  }
   Json json = Json::object();
   json.set("format", kFormat);
   json.set("network", impl.network.to_json());
@@ -188,12 +219,21 @@ void write_checkpoint(const Model::Impl& impl, const std::string& path) {
   json.set("frozen",
            to_json(std::vector<std::string>(impl.frozen_layers.begin(), impl.frozen_layers.end())));
   if (impl.compiled) json.set("compile", compile_to_json(*impl.compiled));
+  if (impl.learning_rate) json.set("learning_rate", *impl.learning_rate);
   json.set("training", position_to_json(impl.position));
   file.metadata.emplace_back(kMetadataKey, json.to_string());
   write_safetensors(path, file);
 }
 
 void Model::save(const std::string& path) const { write_checkpoint(*impl_, path); }
+
+void Model::save_weights(const std::string& path) const {
+  SafetensorsFile file;
+  for (const std::string& weight_path : weight_paths()) {
+    file.tensors.emplace_back(weight_path, weight(weight_path));
+  }
+  write_safetensors(path, file);
+}
 
 Model Model::load(const std::string& path, ModelOptions options) {
   const Checkpoint checkpoint = read_checkpoint(path);
@@ -203,6 +243,7 @@ Model Model::load(const std::string& path, ModelOptions options) {
   Model model(Network::from_json(json.at("network")), std::move(options));
   check_weights(*model.impl_, checkpoint.file, path);
   if (const Json* compile = json.find("compile")) model.compile(compile_from_json(*compile));
+  model.impl_->learning_rate = rate_from_json(json);
   std::vector<std::string> frozen;
   from_json(json.at("frozen"), frozen);
   for (const std::string& layer : frozen) model.freeze(layer);
@@ -229,9 +270,11 @@ std::string Model::resume(const std::string& path) {
   FOVEA_REQUIRE(changed.empty(), invalid_argument, "training cannot be resumed from ", path,
                 " with other settings: ", changed);
   TrainingPosition position = position_from_json(json.at("training"));
+  restore_callback_tensors(checkpoint.file, position);
   load_into(*impl_, checkpoint.file, false);
   impl_->options.seed = json.at("seed").as_uint();
   impl_->rate_table_start = -1;
+  impl_->learning_rate = rate_from_json(json);
   impl_->position = std::move(position);
   impl_->position.resumed = true;
   std::string text = "Resuming at epoch " + std::to_string(impl_->position.epoch + 1) + ", step " +

@@ -1,8 +1,9 @@
-// fit(), evaluate(), train_on_batch(): the loops around the steps.
+// fit(): the loop around the steps.
 #include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <optional>
+#include <utility>
 
 #include "host/graph/step_state.h"
 #include "host/io/atomic_file.h"
@@ -27,211 +28,6 @@ constexpr double kSecondsUnchecked = 0.1;
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
-
-Arrays slice(const Arrays& data, std::int64_t first, std::int64_t last) {
-  Arrays part;
-  for (const Tensor& input : data.inputs) part.inputs.push_back(input.slice(first, last));
-  for (const Tensor& target : data.targets) part.targets.push_back(target.slice(first, last));
-  return part;
-}
-
-}  // namespace
-
-// ---- One step ----
-
-void Model::Impl::refresh_rates() {
-  if (rate_table_start >= 0 && applied >= rate_table_start &&
-      applied < rate_table_start + kRateTableSize) {
-    return;
-  }
-  applied = variables->read_integer(step_state::kApplied);
-  rate_table_start = applied;
-  const Schedule& schedule = compiled->optimizer.pointer()->learning_rate();
-  Tensor table({kRateTableSize}, DType::f32);
-  for (std::int64_t i = 0; i < kRateTableSize; ++i) {
-    table.data<float>()[i] = static_cast<float>(schedule.at(rate_table_start + i));
-  }
-  variables->write(step_state::kRateTable, table);
-  variables->write_integer(step_state::kRateTableStart, rate_table_start);
-}
-
-Execution& Model::Impl::training_execution(StepMode mode, int accumulated) {
-  const auto matches = [&](const TrainingStep& step) {
-    if (step.mode != mode || step.accumulated != accumulated) return false;
-    std::size_t t = 0;
-    for (const std::vector<Tensor>* tensors : {&inputs_, &targets_}) {
-      for (const Tensor& tensor : *tensors) {
-        const ValueType& type = step.types[t++];
-        if (!(type.shape == tensor.shape()) || type.dtype != tensor.dtype()) return false;
-      }
-    }
-    return true;
-  };
-  const auto found = std::find_if(training_steps_.begin(), training_steps_.end(), matches);
-  if (found != training_steps_.end()) return *found->execution;
-  StepSpec step = spec(mode, inputs_, targets_);
-  step.accumulated = accumulated;
-  std::vector<ValueType> types = step.inputs;
-  types.insert(types.end(), step.targets.begin(), step.targets.end());
-  training_steps_.push_back({mode, accumulated, std::move(types), &execution(step)});
-  return *training_steps_.back().execution;
-}
-
-Execution& Model::Impl::training_step(const std::vector<Tensor>& inputs,
-                                      const std::vector<Tensor>& targets, StepMode mode,
-                                      int accumulated) {
-  prepare(inputs, targets, inputs_, targets_);
-  Execution& training = training_execution(mode, accumulated);
-  bind(training, network, inputs_, targets_);
-  return training;
-}
-
-Execution& Model::Impl::resident_step(const ResidentData& data, StepMode mode, std::int64_t count,
-                                      int accumulated) {
-  const auto matches = [&](const ResidentStep& step) {
-    return step.data == &data && step.mode == mode && step.count == count &&
-           step.accumulated == accumulated;
-  };
-  const auto found = std::find_if(resident_steps_.begin(), resident_steps_.end(), matches);
-  if (found != resident_steps_.end()) return *found->execution;
-  StepSpec step = spec(mode, {}, {});
-  step.accumulated = accumulated;
-  step.resident = data.batch();
-  step.inputs = {{data.batch().pictures.shape.drop_front().prepend(count), DType::u8}};
-  step.targets = {{{count}, DType::i32}};
-  Execution& result = execution(step);
-  const std::vector<Plan::Named>& inputs = result.plan().inputs();
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    result.bind_device_input(i,
-                             inputs[i].name == kResidentPictures ? data.pictures() : data.labels());
-  }
-  resident_steps_.push_back({&data, mode, count, accumulated, plan_key(step), &result});
-  return result;
-}
-
-void Model::Impl::skip_in_resident_data() {
-  if (resident_steps_.empty()) return;
-  variables->write_integer(step_state::kDataStart,
-                           variables->read_integer(step_state::kDataStart) + 1);
-}
-
-void Model::Impl::forget_resident_steps() {
-  for (const ResidentStep& step : resident_steps_) executions_.erase(step.key);
-  resident_steps_.clear();
-}
-
-void Model::Impl::run_training_step(Execution& training, StepMode mode) {
-  refresh_rates();
-  training.run();
-  if (mode == StepMode::train) ++applied;  // unless it is held, which held_attempt() finds
-}
-
-std::int64_t Model::Impl::held_attempt() {
-  if (precision.low != DType::f16) return variables->read_integer(step_state::kHeldAt);
-  // Steps that are not finite are how f16 finds its loss scale, until nothing is left of it.
-  constexpr double kSmallestLossScale = 1;
-  if (!variables->contains(step_state::kLossScale) ||
-      variables->read(step_state::kLossScale).item() >= kSmallestLossScale) {
-    return 0;
-  }
-  return variables->read_integer(step_state::kAttempted);
-}
-
-void Model::Impl::set_back(std::int64_t attempt) {
-  variables->write_integer(step_state::kAttempted, attempt - 1);
-  if (variables->contains(step_state::kHeldAt)) variables->write_integer(step_state::kHeldAt, 0);
-}
-
-void Model::Impl::report_nonfinite(Execution& training, std::int64_t attempt) {
-  const std::string culprit = training.find_nonfinite();
-  set_back(attempt);
-  rate_table_start = -1;  // `applied` has run ahead
-  fail(ErrorCode::numeric, "step ", attempt,
-       " gave a loss or gradient that is not finite and was not applied; the first NaN or infinity "
-       "comes from ",
-       culprit.empty() ? "the sum of the squared gradients" : culprit,
-       "; look for NaN in the data, lower the learning rate or clip gradients");
-}
-
-void Model::Impl::clear_metrics(const std::string& phase) {
-  for (const std::string& metric : metric_columns(network, *compiled)) {
-    if (!variables->contains(metric_sum_path(phase, metric))) continue;
-    variables->write_scalar(metric_sum_path(phase, metric), 0);
-    variables->write_scalar(metric_count_path(phase, metric), 0);
-  }
-}
-
-Logs Model::Impl::read_metrics(const std::string& phase) const {
-  Logs logs;
-  for (const std::string& metric : metric_columns(network, *compiled)) {
-    const double sum = variables->read(metric_sum_path(phase, metric)).item();
-    const double count = variables->read(metric_count_path(phase, metric)).item();
-    logs.emplace_back(metric, count > 0 ? sum / count : 0);
-  }
-  return logs;
-}
-
-Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets) {
-  impl_->require_compiled("train_on_batch()");
-  check_arrays(impl_->network, {inputs, targets}, true);
-  Execution& step = impl_->training_step(inputs, targets, StepMode::train, 1);
-  impl_->run_training_step(step, StepMode::train);
-  if (const std::int64_t held = impl_->held_attempt()) {
-    impl_->set_back(held);
-    impl_->report_nonfinite(step, held);
-  }
-  Logs logs;
-  const std::vector<Plan::Named>& outputs = step.plan().outputs();
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    logs.emplace_back(outputs[i].name, step.output(i).item());
-  }
-  impl_->skip_in_resident_data();
-  return logs;
-}
-
-// ---- Evaluation ----
-
-Logs Model::Impl::evaluate(const Arrays& data, std::int64_t batch_size,
-                           const ResidentData* resident) {
-  const std::int64_t rows = data.inputs.front().shape()[0];
-  std::vector<Tensor> x;
-  std::vector<Tensor> y;
-  const auto step_for = [&](std::int64_t first, std::int64_t last) -> Execution& {
-    if (resident != nullptr) return resident_step(*resident, StepMode::evaluate, last - first, 1);
-    const Arrays batch = slice(data, first, last);
-    prepare(batch.inputs, batch.targets, x, y);
-    Execution& step = execution(spec(StepMode::evaluate, x, y));
-    bind(step, network, x, y);
-    return step;
-  };
-  for (std::int64_t first = 0; first < rows; first += batch_size) {
-    Execution& step = step_for(first, std::min(rows, first + batch_size));
-    if (first == 0) {  // now that there are sums and counters
-      clear_metrics("evaluate");
-      if (resident != nullptr) variables->write_integer(step_state::kEvaluated, 0);
-    }
-    step.run();
-  }
-  return read_metrics("evaluate");
-}
-
-Logs Model::evaluate(const Arrays& data, EvaluateOptions options) {
-  impl_->require_compiled("evaluate()");
-  check_arrays(impl_->network, data, true);
-  FOVEA_REQUIRE(options.batch_size >= 1, invalid_argument, "the batch size is at least 1, not ",
-                options.batch_size);
-  FOVEA_REQUIRE(data.inputs.front().shape()[0] > 0, invalid_argument,
-                "there is nothing to evaluate");
-  return impl_->evaluate(data, options.batch_size);
-}
-
-Logs Model::evaluate(const Dataset& data, EvaluateOptions options) {
-  return evaluate(arrays_of(data), options);
-}
-
-// ---- fit ----
-
-namespace {
 
 /// One call of fit().
 class Fit {
@@ -320,10 +116,6 @@ class Fit {
                     "this run cannot go on where the checkpoint was written: it trained with ",
                     position().fit.to_string(), ", and this call of fit() says ",
                     fingerprint().to_string());
-      for (const auto& callback : options_.callbacks) {
-        const Json* state = position().callbacks.find(callback->name());
-        if (state != nullptr) callback->restore(*state);
-      }
     } else {
       const std::int64_t data_epoch = position().data_epoch;
       position() = TrainingPosition{};
@@ -340,9 +132,43 @@ class Fit {
     plan.steps_per_epoch = steps_per_epoch_;
     plan.samples = samples_;
     plan.validation_samples = has_validation() ? validation_.inputs.front().shape()[0] : 0;
-    for (const auto& callback : options_.callbacks) callback->on_train_begin(model_, plan);
+    begin_callbacks(plan);
     last_save_ = Clock::now();
     rates_.reserve(kRatesKept);
+  }
+
+  /// Those whose state a checkpoint held go on from it.
+  void begin_callbacks(FitPlan& plan) {
+    plan.metrics = metric_columns(impl_.network, *impl_.compiled);
+    if (has_validation()) {
+      const std::size_t columns = plan.metrics.size();
+      for (std::size_t m = 0; m < columns; ++m) {
+        plan.metrics.push_back({"val_" + plan.metrics[m].name, plan.metrics[m].higher_is_better});
+      }
+    }
+    const auto states = std::exchange(position().callbacks, {});
+    const std::vector<std::string> keys = callback_keys();
+    for (std::size_t c = 0; c < keys.size(); ++c) {
+      const AnyCallback& callback = options_.callbacks[c];
+      const auto state = states.find(keys[c]);
+      plan.restored = state != states.end();
+      if (plan.restored) callback->restore(state->second);
+      callback->on_train_begin(model_, plan);
+    }
+  }
+
+  /// What the states of the callbacks are saved under: their names, told apart by numbers; empty
+  /// for those that have none.
+  std::vector<std::string> callback_keys() const {
+    std::vector<std::string> keys;
+    std::map<std::string, int> uses;
+    for (const AnyCallback& callback : options_.callbacks) {
+      std::string key = callback->name();
+      const int use = ++uses[key];
+      if (!key.empty() && use > 1) key += "_" + std::to_string(use);
+      keys.push_back(std::move(key));
+    }
+    return keys;
   }
 
   void run_epoch() {
@@ -414,6 +240,11 @@ class Fit {
                        [](const auto& callback) { return callback->observes_steps(); });
   }
 
+  bool sets_learning_rate() const {
+    return std::any_of(options_.callbacks.begin(), options_.callbacks.end(),
+                       [](const auto& callback) { return callback->sets_learning_rate(); });
+  }
+
   void tell_observers(std::int64_t step) {
     std::optional<Logs> logs;
     for (const auto& callback : options_.callbacks) {
@@ -431,6 +262,7 @@ class Fit {
         logs.emplace_back("val_" + name, value);
       }
     }
+    if (sets_learning_rate()) logs.emplace_back("learning_rate", model_.learning_rate());
     position().finished_epochs.push_back(logs);
     const int epoch = position().epoch++;
     position().step = 0;
@@ -461,12 +293,12 @@ class Fit {
   }
 
   void save() {
-    Json states = Json::object();
-    for (const auto& callback : options_.callbacks) {
-      if (!callback->name().empty()) states.set(callback->name(), callback->state());
+    const std::vector<std::string> keys = callback_keys();
+    for (std::size_t c = 0; c < keys.size(); ++c) {
+      if (!keys[c].empty()) position().callbacks[keys[c]] = options_.callbacks[c]->state();
     }
-    position().callbacks = states;
     write_checkpoint(impl_, options_.checkpoint.path);
+    position().callbacks.clear();
     last_save_ = Clock::now();
   }
 

@@ -205,6 +205,7 @@ void Model::compile(CompileOptions options) {
   }
   build_step_graph(impl_->network, &options, spec);
   impl_->compiled = std::move(options);
+  impl_->learning_rate.reset();
   impl_->forget_plans();
 }
 
@@ -213,6 +214,13 @@ void Model::compile(CompileOptions options) {
 Arrays arrays_of(const Dataset& data) {
   data.check();
   return {{data.x}, {data.y}};
+}
+
+Arrays slice(const Arrays& data, std::int64_t first, std::int64_t last) {
+  Arrays part;
+  for (const Tensor& input : data.inputs) part.inputs.push_back(input.slice(first, last));
+  for (const Tensor& target : data.targets) part.targets.push_back(target.slice(first, last));
+  return part;
 }
 
 void check_arrays(const Network& network, const Arrays& data, bool with_targets) {

@@ -22,7 +22,7 @@ struct TrainingPosition {
   std::int64_t step = 0;  ///< batches done in this epoch
   std::int64_t data_epoch = 0;
   std::vector<Logs> finished_epochs;
-  Json callbacks;        ///< states by callback name
+  std::map<std::string, CallbackState> callbacks;  ///< only while they are saved or restored
   Json fit;              ///< the options that decide what a resumed run computes
   bool resumed = false;  ///< the next fit() starts here
 };
@@ -51,6 +51,7 @@ struct Model::Impl {
   std::unique_ptr<Variables> variables;
   std::vector<bool> takes_u8;  ///< one per input
   TrainingPosition position;
+  std::optional<double> learning_rate;  ///< instead of the optimizer's
   bool stop_requested = false;
   std::shared_ptr<Autotuner> autotuner;  ///< null: not wanted
 
@@ -154,6 +155,9 @@ struct Model::Impl {
 
 /// The data of a set as arrays; checks it.
 Arrays arrays_of(const Dataset& data);
+
+/// Samples [first, last), sharing memory.
+Arrays slice(const Arrays& data, std::int64_t first, std::int64_t last);
 
 /// Throws unless inputs and targets fit the network and each other.
 void check_arrays(const Network& network, const Arrays& data, bool with_targets);

@@ -360,17 +360,17 @@ OutputLoss output_loss(const Network& network, const CompileOptions& compile, st
   return {compile.loss, 1, compile.metrics};
 }
 
-std::vector<std::string> metric_columns(const Network& network, const CompileOptions& compile) {
-  std::vector<std::string> names = {"loss"};
+std::vector<EpochMetric> metric_columns(const Network& network, const CompileOptions& compile) {
+  std::vector<EpochMetric> columns = {{"loss"}};
   const bool several = network.outputs().size() > 1;
   for (std::size_t o = 0; o < network.outputs().size(); ++o) {
     const std::string prefix = several ? network.outputs()[o].name + "_" : std::string();
-    if (several) names.push_back(prefix + "loss");
+    if (several) columns.push_back({prefix + "loss"});
     for (const std::string& metric : output_loss(network, compile, o).metrics) {
-      names.push_back(prefix + metric);
+      columns.push_back({prefix + metric, metric == "accuracy"});
     }
   }
-  return names;
+  return columns;
 }
 
 std::string weight_average_path(const std::string& parameter) {

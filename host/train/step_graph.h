@@ -53,7 +53,7 @@ FOVEA_INTERNAL Outputs append_batch(Builder& b, const ResidentBatch& resident, s
                                     Value counter, Value start);
 
 /// The losses and metrics that a graph sums up, in the order in which they are shown.
-std::vector<std::string> metric_columns(const Network& network, const CompileOptions& compile);
+std::vector<EpochMetric> metric_columns(const Network& network, const CompileOptions& compile);
 
 /// The path of a parameter's moving average, see OptimizerOptions::ema_momentum.
 std::string weight_average_path(const std::string& parameter);

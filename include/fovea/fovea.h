@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fovea/callback.h"
+#include "fovea/callbacks.h"
 #include "fovea/data.h"
 #include "fovea/datasets.h"
 #include "fovea/device.h"

@@ -69,9 +69,9 @@ struct FitOptions {
   /// what is free, and shuffle and augment them there; else batches are uploaded step by step.
   /// Either way the batches are the same.
   bool data_on_device = true;
-  int accumulate_steps = 1;  ///< batches whose gradients are averaged into one update
-  int verbose = 1;           ///< 0 silent, 1 progress bar, 2 one line per epoch
-  std::vector<std::shared_ptr<Callback>> callbacks{};
+  int accumulate_steps = 1;              ///< batches whose gradients are averaged into one update
+  int verbose = 1;                       ///< 0 silent, 1 progress bar, 2 one line per epoch
+  std::vector<AnyCallback> callbacks{};  ///< see callbacks.h
   CheckpointOptions checkpoint{};
   /// Set by another thread or a signal handler to stop after the current step (with a checkpoint,
   /// if they are asked for); fit() then throws `interrupted`.
@@ -112,6 +112,12 @@ class FOVEA_API Model {
   History fit(const Dataset& data, const FitOptions& options = {});
   History fit(const Arrays& data, const FitOptions& options = {});
   void stop_training();  ///< for callbacks: ends fit() after the current step
+
+  /// The rate of the next update.
+  double learning_rate() const;
+  /// Holds it at this rate until the next compile(); saved with the model. Throws invalid_argument
+  /// for a rate that is negative or not finite, or where the optimizer has a schedule of its own.
+  void set_learning_rate(double rate);
 
   /// One update on one batch; returns the batch's loss and metrics (from before the update).
   Logs train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets);
@@ -161,6 +167,8 @@ class FOVEA_API Model {
   /// Network, weights, optimizer with its state, random state, class names, in one safetensors
   /// file, written atomically: on any failure an existing file stays as it was (`io`).
   void save(const std::string& path) const;
+  /// Parameters and running statistics alone, for load_weights(); written as save() writes.
+  void save_weights(const std::string& path) const;
   /// The model of a file. Throws io or parse for what is missing, truncated or corrupt.
   static Model load(const std::string& path, ModelOptions options = {});
   /// Weights alone from a file into this model, whose architecture must agree: throws

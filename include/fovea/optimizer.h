@@ -35,6 +35,8 @@ class FOVEA_API Schedule {
 
   /// `step` counts the updates made so far, from 0.
   double at(std::int64_t step) const;
+  /// Whether it is one rate for all steps.
+  bool is_constant() const { return kind_ == Kind::constant && warm_up_steps_ == 0; }
   Json to_json() const;
   /// Throws parse for what is not a schedule.
   static Schedule from_json(const Json& json);
