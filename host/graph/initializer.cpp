@@ -209,14 +209,14 @@ Initializer::Initializer(const std::string& name) {
       {"ones", ones()},
       {"random_normal", random_normal()},
       {"random_uniform", random_uniform()},
-      {"truncated_normal", fovea::truncated_normal()},
-      {"glorot_uniform", fovea::glorot_uniform()},
-      {"glorot_normal", fovea::glorot_normal()},
-      {"he_uniform", fovea::he_uniform()},
-      {"he_normal", fovea::he_normal()},
-      {"lecun_uniform", fovea::lecun_uniform()},
-      {"lecun_normal", fovea::lecun_normal()},
-      {"orthogonal", fovea::orthogonal()},
+      {"truncated_normal", truncated_normal()},
+      {"glorot_uniform", glorot_uniform()},
+      {"glorot_normal", glorot_normal()},
+      {"he_uniform", he_uniform()},
+      {"he_normal", he_normal()},
+      {"lecun_uniform", lecun_uniform()},
+      {"lecun_normal", lecun_normal()},
+      {"orthogonal", orthogonal()},
   };
   std::string names;
   for (const auto& entry : known) {

@@ -11,7 +11,7 @@ namespace image_filters {
 FOVEA_API Tensor sharpen();  ///< 5 in the middle, -1 beside it
 FOVEA_API Tensor edges();    ///< the Laplacian: -4 in the middle, 1 beside it
 FOVEA_API Tensor blur();     ///< 1/9 everywhere
-FOVEA_API Tensor emboss();   ///< light from the lower right: -2 -1 0 / -1 1 1 / 0 1 2
+FOVEA_API Tensor emboss();   ///< relief, lit from the upper left: -2 -1 0 / -1 1 1 / 0 1 2
 }  // namespace image_filters
 
 struct ImageFilterOptions {
