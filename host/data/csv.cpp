@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <iterator>
 
 #include "fovea/table.h"
 #include "host/data/files.h"
@@ -44,6 +45,12 @@ char find_separator(std::string_view text) {
                                               counts.begin())];
 }
 
+void check_separator(char separator) {
+  FOVEA_REQUIRE(std::string_view("\" \r\n").find(separator) == std::string_view::npos,
+                invalid_argument,
+                "CSV: a quote, a space or a line break cannot separate cells; use , ; or tab");
+}
+
 /// Takes a text apart into rows of cells.
 class CsvReader {
  public:
@@ -54,7 +61,7 @@ class CsvReader {
     FOVEA_REQUIRE(zero == std::string_view::npos, parse, source_, ": byte ", zero,
                   " is zero, so this is no text file; save the table as CSV in UTF-8");
     separator_ = options.separator.value_or(find_separator(text_));
-    for (const std::string& word : options.missing) missing_.push_back(lower_case(word));
+    check_separator(separator_);
   }
 
   /// The next row that is not empty; false at the end.
@@ -104,10 +111,7 @@ class CsvReader {
 
   std::string next_cell() {
     skip_spaces();
-    std::string cell = take('"') ? quoted_cell() : plain_cell();
-    const bool is_missing =
-        std::find(missing_.begin(), missing_.end(), lower_case(cell)) != missing_.end();
-    return is_missing ? std::string() : cell;
+    return take('"') ? quoted_cell() : plain_cell();
   }
 
   std::string plain_cell() {
@@ -140,16 +144,16 @@ class CsvReader {
   std::string_view text_;
   const std::string& source_;
   char separator_ = ',';
-  std::vector<std::string> missing_;
   std::size_t at_ = 0;
   std::int64_t line_ = 1;
   std::int64_t row_line_ = 1;
 };
 
 /// A name for each of `count` columns.
-std::vector<std::string> column_names(const CsvOptions& options, std::vector<std::string> header,
-                                      std::size_t count, const std::string& source) {
-  std::vector<std::string> names = options.names.empty() ? std::move(header) : options.names;
+std::vector<std::string> column_names(const CsvOptions& options,
+                                      const std::vector<std::string>& header, std::size_t count,
+                                      const std::string& source) {
+  std::vector<std::string> names = options.names.empty() ? header : options.names;
   for (std::size_t i = names.size(); i < count && options.names.empty(); ++i) {
     names.push_back(std::to_string(i));
   }
@@ -182,6 +186,9 @@ Table parse_csv(std::string_view text, const CsvOptions& options, const std::str
     header = cells;
     count = header.size();
   }
+  std::vector<std::string> missing;
+  std::transform(options.missing.begin(), options.missing.end(), std::back_inserter(missing),
+                 lower_case);
   std::vector<std::vector<std::string>> columns(count);
   std::int64_t rows = 0;
   for (; reader.next(cells); ++rows) {
@@ -192,11 +199,15 @@ Table parse_csv(std::string_view text, const CsvOptions& options, const std::str
     FOVEA_REQUIRE(cells.size() == count, parse, source, ", line ", reader.line(), ": ",
                   cells.size(), cells.size() == 1 ? " cell" : " cells", ", but the first row has ",
                   count, "; mend the row, or name the file's separator if it is another one");
-    for (std::size_t i = 0; i < count; ++i) columns[i].push_back(std::move(cells[i]));
+    for (std::size_t i = 0; i < count; ++i) {
+      const bool is_missing =
+          std::find(missing.begin(), missing.end(), lower_case(cells[i])) != missing.end();
+      columns[i].push_back(is_missing ? std::string() : std::move(cells[i]));
+    }
   }
   FOVEA_REQUIRE(rows > 0, parse, source, " has no rows",
                 header.empty() ? "" : " below its header; if its one row is no header, say so");
-  return {column_names(options, std::move(header), count, source), std::move(columns)};
+  return {column_names(options, header, count, source), std::move(columns)};
 }
 
 Table read_csv(const fs::path& path, const CsvOptions& options) {
@@ -207,6 +218,7 @@ void write_csv(const Table& table, const fs::path& path, char separator) {
   const std::vector<std::string>& names = table.names();
   FOVEA_REQUIRE(!names.empty(), invalid_argument, "a table without columns cannot be written to ",
                 path);
+  check_separator(separator);
   const bool alone = names.size() == 1;
   std::vector<const std::vector<std::string>*> columns;
   std::string text;

@@ -71,7 +71,7 @@ Tensor rounded(const Tensor& values) {
   Tensor bytes(values.shape(), DType::u8);
   std::transform(values.span<float>().begin(), values.span<float>().end(),
                  bytes.data<std::uint8_t>(),
-                 [](float value) { return static_cast<std::uint8_t>(value + 0.5F); });
+                 [](float value) { return static_cast<std::uint8_t>(std::lround(value)); });
   return bytes;
 }
 

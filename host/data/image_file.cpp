@@ -62,13 +62,25 @@ Tensor in_color(const Tensor& image, ImageColor color) {
   return rgb;
 }
 
-/// What an iterator over a folder finds that pleases `filter`, sorted by path.
-template <class Iterator, class Filter>
-std::vector<fs::path> sorted_entries(const fs::path& folder, const Filter& filter) {
+bool is_folder(const fs::directory_entry& entry) {
+  std::error_code ignored;
+  return entry.is_directory(ignored);
+}
+
+bool is_picture_file(const fs::directory_entry& entry) {
+  std::error_code ignored;
+  return entry.is_regular_file(ignored) && format_of_ending(entry.path()) != nullptr;
+}
+
+/// What an iterator over a folder finds that pleases `filter` and is not hidden, sorted by path.
+template <class Iterator>
+std::vector<fs::path> sorted_entries(const fs::path& folder,
+                                     bool (*filter)(const fs::directory_entry&)) {
   std::vector<fs::path> paths;
   std::error_code error;
   for (Iterator entry(folder, error); !error && entry != Iterator(); entry.increment(error)) {
-    if (filter(*entry)) paths.push_back(entry->path());
+    const bool hidden = entry->path().filename().string().starts_with('.');
+    if (!hidden && filter(*entry)) paths.push_back(entry->path());
   }
   FOVEA_REQUIRE(!error, io, "cannot read the folder ", folder, ": ", error.message());
   std::sort(paths.begin(), paths.end());
@@ -118,8 +130,7 @@ void write_image(const fs::path& path, const Tensor& image, int quality) {
 Dataset load_image_folder(const fs::path& folder, const ImageFolderOptions& options) {
   FOVEA_REQUIRE(data::path_exists(folder), io, "there is no folder ", folder,
                 "; give the one that holds a folder of pictures for each class");
-  const std::vector<fs::path> classes = sorted_entries<fs::directory_iterator>(
-      folder, [](const fs::directory_entry& entry) { return entry.is_directory(); });
+  const auto classes = sorted_entries<fs::directory_iterator>(folder, is_folder);
   FOVEA_REQUIRE(!classes.empty(), io, "the folder ", folder,
                 " has no folders; the pictures of each class must lie in one of its own");
   Dataset data;
@@ -127,10 +138,7 @@ Dataset load_image_folder(const fs::path& folder, const ImageFolderOptions& opti
   std::vector<fs::path> files;
   std::vector<std::int32_t> labels;
   for (const fs::path& path : classes) {
-    const std::vector<fs::path> found = sorted_entries<fs::recursive_directory_iterator>(
-        path, [](const fs::directory_entry& entry) {
-          return entry.is_regular_file() && format_of_ending(entry.path()) != nullptr;
-        });
+    const auto found = sorted_entries<fs::recursive_directory_iterator>(path, is_picture_file);
     FOVEA_REQUIRE(!found.empty(), io, "the folder ", path,
                   ", a class, has no .jpg, .jpeg or .png files; add some, or remove it");
     labels.resize(labels.size() + found.size(), static_cast<std::int32_t>(data.class_names.size()));

@@ -153,7 +153,7 @@ void add_features(const Options& o, Matrix& x, data::NumpyRandom& random) {
   }
   const auto sources = static_cast<double>(o.n_informative + o.n_redundant);
   for (const double place : uniform_row(o.n_repeated, random)) {
-    const auto source = static_cast<std::size_t>((sources - 1) * place + 0.5);
+    const auto source = static_cast<std::size_t>(std::floor((sources - 1) * place + 0.5));
     for (Row& row : x) row.push_back(row[source]);
   }
   for (Row& row : x) {

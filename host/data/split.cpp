@@ -50,6 +50,7 @@ std::vector<Indices> samples_by_class(std::span<const std::int32_t> labels) {
     classes[labels[i]].push_back(static_cast<std::int64_t>(i));
   }
   std::vector<Indices> samples;
+  samples.reserve(classes.size());
   for (auto& [label, members] : classes) samples.push_back(std::move(members));
   return samples;
 }

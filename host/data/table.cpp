@@ -94,6 +94,7 @@ std::int64_t Table::count_missing(const std::string& name) const {
 
 Table Table::select(const std::vector<std::string>& names) const {
   std::vector<std::vector<std::string>> columns;
+  columns.reserve(names.size());
   for (const std::string& name : names) columns.push_back(text(name));
   return {names, std::move(columns)};
 }

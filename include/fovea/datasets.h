@@ -59,9 +59,9 @@ struct ImageFolderOptions {
 /// Pictures in one folder per class, as Keras's image_dataset_from_directory reads them: the
 /// folders of `folder`, sorted by name, are the labels 0, 1, …, the names their class names; in
 /// them and the folders below, every .jpg, .jpeg and .png file is a sample, in the order of the
-/// paths; other files are not looked at. Pictures are u8 (N, H, W, 1 or 3). Throws io for a folder
-/// that is not there, has no folders, or one without pictures; as read_image for a file that is not
-/// what its name says.
+/// paths; other files, and hidden ones, are not looked at. Pictures are u8 (N, H, W, 1 or 3).
+/// Throws io for a folder that is not there, has no folders, or one without pictures; as read_image
+/// for a file that is not what its name says.
 FOVEA_API Dataset load_image_folder(const std::filesystem::path& folder,
                                     const ImageFolderOptions& options = {});
 

@@ -90,14 +90,14 @@ struct CsvOptions {
 /// as is a UTF-8 byte order mark. Spaces around cells that are not quoted are dropped. Throws io
 /// for what cannot be read; parse, naming file and line, for a row with more or fewer cells than
 /// the first, a quote that does not end or ends in mid-cell, and a file without rows;
-/// invalid_argument for names that do not fit the columns.
+/// invalid_argument for names that do not fit the columns, and a separator that cannot be one.
 FOVEA_API Table read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
 /// The same of a text in memory; `source` stands for the file's name in messages.
 FOVEA_API Table parse_csv(std::string_view text, const CsvOptions& options = {},
                           const std::string& source = "CSV");
 
 /// Writes a header and the rows, replacing a file atomically; cells that need it are quoted. Throws
-/// io, and invalid_argument for a table without columns.
+/// io, and invalid_argument for a table without columns or a separator that cannot be one.
 FOVEA_API void write_csv(const Table& table, const std::filesystem::path& path,
                          char separator = ',');
 

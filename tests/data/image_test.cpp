@@ -267,6 +267,8 @@ class ImageFolder : public Png {
     write_image(folder_ / "dogs/1.png", Tensor::full({4, 4, 1}, 100, DType::u8));
     write_image(folder_ / "cats/indoors/0.png", Tensor::full({8, 8, 3}, 50, DType::u8));
     write_file(folder_ / "cats/notes.txt", {'x'});
+    write_file(folder_ / "cats/._0.png", {'x'});
+    fs::create_directory(folder_ / ".checkpoints");
     write_file(folder_ / "readme.png", {'x'});
   }
 };

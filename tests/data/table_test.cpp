@@ -65,8 +65,9 @@ TEST(Csv, KnowsMissingValues) {
   const Table table = parse_csv("a,b\n,1\nNA,2\nnan,3\n?,4\nNaN,5\n\"null\",6\n7,8\n");
   EXPECT_EQ(table.count_missing("a"), 6);
   EXPECT_EQ(table.numbers("a")[6], 7);
-  const Table names = parse_csv("a\nNA\n-\n", {.missing = {"-"}});
-  EXPECT_EQ(names.text("a"), (Texts{"NA", ""}));
+  const Table names = parse_csv("NA\nNA\n-\n", {.missing = {"-"}});
+  EXPECT_EQ(names.text("NA"), (Texts{"NA", ""}));
+  EXPECT_EQ(parse_csv("EU,NA\n1,na\n").text("NA"), Texts{""});
 }
 
 TEST(Csv, TakesOtherNamesOrNone) {
@@ -96,6 +97,8 @@ TEST(Csv, RefusesWhatIsNoCsv) {
   expect_parse_error("a,b\n1,\"2\n3,4\n", {"line 2", "does not end"});
   expect_parse_error("a,b\n1,\"2\"x\n", {"line 2", "\"2\" is followed"});
   expect_parse_error(std::string("PK\0\1", 4), {"byte 2 is zero", "no text file"});
+  expect_error(ErrorCode::invalid_argument, {"cannot separate"},
+               [] { parse_csv("a b\n", {.separator = ' '}); });
   expect_error(ErrorCode::io, {"nowhere.csv"}, [] { read_csv("/nowhere.csv"); });
   expect_error(ErrorCode::invalid_argument, {"two columns have the name 'a'"},
                [] { parse_csv("a,a\n1,2\n"); });
