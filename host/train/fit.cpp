@@ -138,7 +138,9 @@ class Fit {
 
   /// Those whose state a checkpoint held go on from it.
   void begin_callbacks(FitPlan& plan) {
-    plan.metrics = metric_columns(impl_.network, *impl_.compiled);
+    for (const MetricColumn& column : metric_columns(impl_.network, *impl_.compiled)) {
+      plan.metrics.push_back({column.name, column.formula->higher_is_better});
+    }
     if (has_validation()) {
       const std::size_t columns = plan.metrics.size();
       for (std::size_t m = 0; m < columns; ++m) {

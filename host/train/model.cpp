@@ -254,10 +254,11 @@ void check_arrays(const Network& network, const Arrays& data, bool with_targets)
     const Tensor& target = data.targets[o];
     if (target.dtype() != DType::i32 || spec.shape.rank() != 1) continue;
     const auto labels = target.span<std::int32_t>();
+    const std::int64_t classes = std::max<std::int64_t>(spec.shape[0], 2);  // one output: no, yes
     for (std::size_t i = 0; i < labels.size(); ++i) {
-      FOVEA_REQUIRE(labels[i] >= 0 && labels[i] < spec.shape[0], invalid_argument, "label ",
-                    labels[i], " of sample ", i, " is out of range: output '", spec.name, "' has ",
-                    spec.shape[0], " classes, numbered from 0");
+      FOVEA_REQUIRE(labels[i] >= 0 && labels[i] < classes, invalid_argument, "label ", labels[i],
+                    " of sample ", i, " is out of range: output '", spec.name, "' has ", classes,
+                    " classes, numbered from 0");
     }
   }
 }

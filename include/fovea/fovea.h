@@ -8,6 +8,7 @@
 #include "fovea/float16.h"
 #include "fovea/layers.h"
 #include "fovea/loss.h"
+#include "fovea/metrics.h"
 #include "fovea/model.h"
 #include "fovea/models.h"
 #include "fovea/network.h"

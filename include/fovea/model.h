@@ -41,7 +41,8 @@ struct ModelOptions {
 struct OutputLoss {
   Loss loss{};
   double weight = 1;
-  std::vector<std::string> metrics{};
+  std::vector<std::string> metrics{};           ///< see metric_names()
+  std::vector<std::string> weighted_metrics{};  ///< likewise, weighted as the samples' losses are
 };
 
 struct CompileOptions {
@@ -49,6 +50,7 @@ struct CompileOptions {
   Loss loss{};                                  ///< of a model with one output
   std::vector<std::string> metrics{};           ///< of a model with one output
   std::map<std::string, OutputLoss> outputs{};  ///< by name, for models with several
+  std::vector<std::string> weighted_metrics{};  ///< of a model with one output
 };
 
 /// Checkpoints that fit() writes on its way; each replaces the one before, atomically.
