@@ -6,6 +6,7 @@
 #include "host/graph/step_state.h"
 #include "host/train/batch_source.h"
 #include "host/train/model_impl.h"
+#include "host/train/sample_weights.h"
 
 namespace fovea {
 
@@ -169,10 +170,13 @@ Logs Model::Impl::read_metrics(const std::string& phase) const {
   return logs;
 }
 
-Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets) {
+Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
+                           const Tensor& sample_weight) {
   impl_->require_compiled("train_on_batch()");
-  check_arrays(impl_->network, {inputs, targets}, true);
-  Execution& step = impl_->training_step(inputs, targets, StepMode::train, 1);
+  Arrays batch{inputs, targets};
+  check_arrays(impl_->network, batch, true);
+  add_sample_weights(batch, sample_weight);
+  Execution& step = impl_->training_step(batch.inputs, batch.targets, StepMode::train, 1);
   impl_->run_training_step(step, StepMode::train);
   if (const std::int64_t held = impl_->held_attempt()) {
     impl_->set_back(held);
