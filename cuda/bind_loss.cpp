@@ -132,6 +132,10 @@ std::int64_t sum_bytes(const DerivedOp&, const LowerRequest& request) {
 
 cudaError_t accuracy(const ops::Accuracy& op, const KernelContext& context) {
   const auto shape = class_shape(context.input_type(0), context.input_type(1));
+  if (op.top_k > 0) {
+    return kernels::accuracy_of_top(stream_of(context), shape, op.top_k, context.input(0),
+                                    context.input(1), context.output(0));
+  }
   if (!op.binary && shape.classes > 1) {
     return kernels::accuracy_of_classes(stream_of(context), shape, context.input(0),
                                         context.input(1), context.output(0));
@@ -139,6 +143,12 @@ cudaError_t accuracy(const ops::Accuracy& op, const KernelContext& context) {
   return kernels::accuracy_of_answers(stream_of(context), shape, static_cast<float>(op.threshold),
                                       context.input(0), context.input(1), context.output(0),
                                       context.workspace());
+}
+
+cudaError_t sum_above(const ops::SumAbove& op, const KernelContext& context) {
+  return kernels::sum_above(stream_of(context), context.input_type(0).dtype, op.thresholds,
+                            context.input_shape(0)[0], context.input(0), context.input(1),
+                            context.output(0));
 }
 
 }  // namespace
@@ -156,6 +166,7 @@ void bind_loss(KernelTable& table) {
   table.add<ops::RowLossBackward>("cuda", bind<ops::RowLossBackward>(row_loss_backward));
   table.add<ops::OneHot>("cuda", bind<ops::OneHot>(one_hot));
   table.add<ops::Accuracy>("cuda", bind<ops::Accuracy>(accuracy, {{}, sum_bytes<ops::Accuracy>}));
+  table.add<ops::SumAbove>("cuda", bind<ops::SumAbove>(sum_above));
 }
 
 }  // namespace fovea::cuda

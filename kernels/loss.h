@@ -40,6 +40,15 @@ cudaError_t one_hot(cudaStream_t stream, DType dtype, const std::int32_t* labels
 cudaError_t accuracy_of_classes(cudaStream_t stream, const ClassShape& shape,
                                 const void* predictions, const void* labels, void* matches);
 
+/// matches[n] = 1 where fewer than k predictions are larger than that of the right class, which is
+/// found as above, else 0; 0, too, where it is NaN or there is no such class.
+cudaError_t accuracy_of_top(cudaStream_t stream, const ClassShape& shape, std::int64_t k,
+                            const void* predictions, const void* labels, void* matches);
+
+/// sums[k] = the sum of the values whose score times (thresholds - 1) is above k; sums[0] of all.
+cudaError_t sum_above(cudaStream_t stream, DType dtype, std::int64_t thresholds, std::int64_t count,
+                      const void* scores, const void* values, void* sums);
+
 /// matches[n] = the share of the sample's answers for which prediction > threshold as label > 0.5.
 /// Here sparse labels have the predictions' shape. `partial` as for pointwise_loss, of as many
 /// elements as there are classes.

@@ -158,7 +158,23 @@ std::vector<ValueType> Accuracy::infer(std::span<const ValueType> inputs) const 
   FOVEA_REQUIRE(!binary || predictions.shape[1] == 1 || inputs[1] == predictions, shape_mismatch,
                 "binary accuracy of ", to_string(predictions), " needs labels of that type, not ",
                 to_string(inputs[1]));
+  FOVEA_REQUIRE(top_k >= 0 && (top_k == 0 || !binary), invalid_argument,
+                "accuracy takes the k >= 1 largest of several classes, not of yes and no");
   return {per_sample(predictions)};
+}
+
+std::vector<ValueType> SumAbove::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 2);
+  require_rank(inputs[0], 1, "the scores");
+  require_floating(inputs[0], "the scores");
+  require_type(inputs[1], inputs[0], "the values");
+  FOVEA_REQUIRE(thresholds >= 2, invalid_argument, "there are at least 2 thresholds, not ",
+                thresholds);
+  return {{{thresholds}, inputs[0].dtype}};
+}
+
+double SumAbove::flops(std::span<const ValueType> inputs, std::span<const ValueType>) const {
+  return 2.0 * static_cast<double>(inputs[0].shape[0] * thresholds);
 }
 
 }  // namespace fovea::ops

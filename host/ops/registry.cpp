@@ -59,7 +59,7 @@ class Registry {
     add_all<BatchNorm, BatchNormBackward, BatchNormInference, BatchNormInferenceBackward,
             BatchNormAct, BatchNormActBackward, FoldBatchNorm>();
     add_all<SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
-            RowLoss, RowLossBackward, OneHot, Accuracy>();
+            RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove>();
     add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverages, AccumulateMetric,
             AccumulateGradient, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
             NadamUpdate>();

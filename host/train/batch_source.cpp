@@ -41,6 +41,7 @@ bool gathers(const Device& device, const ResidentBatch& batch) {
 std::string stream_because(const Model::Impl& impl, const Arrays& data,
                            const BatchOptions& options) {
   if (impl.device->is_host()) return "the CPU reads the data where it lies";
+  if (data.targets.size() > impl.network.outputs().size()) return "the samples have weights";
   if (data.inputs.size() != 1 || data.targets.size() != 1) return "there are several inputs";
   const Tensor& x = data.inputs.front();
   const Tensor& y = data.targets.front();

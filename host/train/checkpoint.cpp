@@ -36,17 +36,30 @@ Json described(const Described& value) {
   return json;
 }
 
+/// Of a model or of one of its outputs.
+void set_metrics(Json& json, const auto& options) {
+  json.set("metrics", to_json(options.metrics));
+  if (options.weighted_metrics.empty()) return;
+  json.set("weighted_metrics", to_json(options.weighted_metrics));
+}
+
+void get_metrics(const Json& json, auto& options) {
+  from_json(json.at("metrics"), options.metrics);
+  const Json* weighted = json.find("weighted_metrics");
+  if (weighted != nullptr) from_json(*weighted, options.weighted_metrics);
+}
+
 Json compile_to_json(const CompileOptions& compile) {
   Json json = Json::object();
   json.set("optimizer", compile.optimizer.pointer()->to_json());
   json.set("loss", described(compile.loss));
-  json.set("metrics", to_json(compile.metrics));
+  set_metrics(json, compile);
   Json outputs = Json::object();
   for (const auto& [name, output] : compile.outputs) {
     Json entry = Json::object();
     entry.set("loss", described(output.loss));
     entry.set("weight", output.weight);
-    entry.set("metrics", to_json(output.metrics));
+    set_metrics(entry, output);
     outputs.set(name, entry);
   }
   json.set("outputs", outputs);
@@ -63,12 +76,12 @@ CompileOptions compile_from_json(const Json& json) {
   CompileOptions compile;
   compile.optimizer = optimizer_from_json(json.at("optimizer"));
   compile.loss = loss_from_json(json.at("loss"));
-  from_json(json.at("metrics"), compile.metrics);
+  get_metrics(json, compile);
   for (const auto& [name, entry] : json.at("outputs").as_object()) {
     OutputLoss& output = compile.outputs[name];
     output.loss = loss_from_json(entry.at("loss"));
     output.weight = entry.at("weight").as_double();
-    from_json(entry.at("metrics"), output.metrics);
+    get_metrics(entry, output);
   }
   return compile;
 }

@@ -10,6 +10,7 @@
 #include "host/train/batch_source.h"
 #include "host/train/model_impl.h"
 #include "host/train/progress.h"
+#include "host/train/sample_weights.h"
 
 namespace fovea {
 namespace {
@@ -78,14 +79,21 @@ class Fit {
 
   void split(const Arrays& data) {
     training_ = data;
+    add_sample_weights(training_, options_.sample_weight);
     if (options_.validation_data) {
       validation_ = arrays_of(*options_.validation_data);
       check_arrays(impl_.network, validation_, true);
+      add_sample_weights(validation_, options_.validation_sample_weight);
     } else if (options_.validation_split != 0) {
+      const Arrays all = training_;
       const std::int64_t rows = data.inputs.front().shape()[0];
       const std::int64_t at = validation_split_at(rows, options_.validation_split);
-      training_ = slice(data, 0, at);
-      validation_ = slice(data, at, rows);
+      training_ = slice(all, 0, at);
+      validation_ = slice(all, at, rows);
+    }
+    if (!options_.class_weight.empty()) {
+      add_sample_weights(training_, weights_of_classes(impl_.network, training_.targets.front(),
+                                                       options_.class_weight));
     }
   }
 
@@ -105,6 +113,10 @@ class Fit {
     json.set("shuffle", options_.shuffle);
     json.set("augmentation", options_.augmentation.str());
     json.set("accumulate_steps", options_.accumulate_steps);
+    if (options_.sample_weight.defined()) json.set("sample_weight", true);
+    for (const auto& [label, weight] : options_.class_weight) {
+      json.set("weight of class " + std::to_string(label), weight);
+    }
     return json;
   }
 
@@ -139,7 +151,9 @@ class Fit {
 
   /// Those whose state a checkpoint held go on from it.
   void begin_callbacks(FitPlan& plan) {
-    plan.metrics = metric_columns(impl_.network, *impl_.compiled);
+    for (const MetricColumn& column : metric_columns(impl_.network, *impl_.compiled)) {
+      plan.metrics.push_back({column.name, column.formula->higher_is_better});
+    }
     if (has_validation()) {
       const std::size_t columns = plan.metrics.size();
       for (std::size_t m = 0; m < columns; ++m) {
@@ -339,6 +353,12 @@ History Model::fit(const Arrays& data, const FitOptions& options) {
   FOVEA_REQUIRE(options.verbose >= 0 && options.verbose <= 2, invalid_argument,
                 "verbose is 0 (silent), 1 (progress bar) or 2 (a line per epoch), not ",
                 options.verbose);
+  FOVEA_REQUIRE(!options.sample_weight.defined() || options.class_weight.empty(), invalid_argument,
+                "give fit() either sample_weight or class_weight, not both");
+  FOVEA_REQUIRE(!options.validation_sample_weight.defined() || options.validation_data,
+                invalid_argument,
+                "validation_sample_weight needs validation_data; a validation_split takes its part "
+                "of sample_weight");
   return Fit(*this, *impl_, data, options).run();
 }
 

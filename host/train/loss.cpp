@@ -162,18 +162,6 @@ Value append_dense_class_loss(Builder& b, const Loss& loss, Value prediction, Va
   return append_class_loss(b, loss, prediction, match_target(b, loss.name, prediction, target));
 }
 
-/// Labels 0 and 1 as a column of numbers: the second column of their one-hot rows.
-Value answers_from_labels(Builder& b, DType dtype, Value labels) {
-  ops::OneHot one_hot;
-  one_hot.classes = 2;
-  one_hot.dtype = dtype;
-  ops::Slice second;
-  second.axis = 1;
-  second.begin = 1;
-  second.size = 1;
-  return b.add(second, {b.add(one_hot, {labels})});
-}
-
 Value append_binary_loss(Builder& b, const Loss& loss, Value prediction, Value target) {
   const ValueType type = b.type(prediction);
   if (is_sparse(b.type(target))) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iostream>
 #include <thread>
 
 #include "fovea/ops/data.h"
@@ -10,6 +11,7 @@
 #include "host/graph/passes.h"
 #include "host/graph/step_state.h"
 #include "host/train/model_impl.h"
+#include "host/train/progress.h"
 
 namespace fovea {
 namespace {
@@ -257,10 +259,11 @@ void check_arrays(const Network& network, const Arrays& data, bool with_targets)
     const Tensor& target = data.targets[o];
     if (target.dtype() != DType::i32 || spec.shape.rank() != 1) continue;
     const auto labels = target.span<std::int32_t>();
+    const std::int64_t classes = std::max<std::int64_t>(spec.shape[0], 2);  // one output: no, yes
     for (std::size_t i = 0; i < labels.size(); ++i) {
-      FOVEA_REQUIRE(labels[i] >= 0 && labels[i] < spec.shape[0], invalid_argument, "label ",
-                    labels[i], " of sample ", i, " is out of range: output '", spec.name, "' has ",
-                    spec.shape[0], " classes, numbered from 0");
+      FOVEA_REQUIRE(labels[i] >= 0 && labels[i] < classes, invalid_argument, "label ", labels[i],
+                    " of sample ", i, " is out of range: output '", spec.name, "' has ", classes,
+                    " classes, numbered from 0");
     }
   }
 }
@@ -308,7 +311,7 @@ void Model::Impl::bind(Execution& execution, const Network& network,
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (names[slot].name == network.inputs()[i].name) found = &inputs[i];
     }
-    for (std::size_t o = 0; o < targets.size(); ++o) {
+    for (std::size_t o = 0; o < targets.size() && o < network.outputs().size(); ++o) {
       // Compared in pieces: this runs in every step, which must not allocate.
       constexpr std::string_view kPrefix = "target:";
       const std::string_view name = names[slot].name;
@@ -316,6 +319,7 @@ void Model::Impl::bind(Execution& execution, const Network& network,
         found = &targets[o];
       }
     }
+    if (names[slot].name == kSampleWeights) found = &targets.back();
     FOVEA_REQUIRE(found != nullptr, internal, "nothing to bind to input '", names[slot].name, "'");
     execution.bind_input(slot, found->raw());
   }
@@ -323,13 +327,14 @@ void Model::Impl::bind(Execution& execution, const Network& network,
 
 // ---- Asking ----
 
-Tensor Model::predict(const Tensor& x, std::int64_t batch_size) {
+Tensor Model::predict(const Tensor& x, std::int64_t batch_size, int verbose) {
   FOVEA_REQUIRE(impl_->network.outputs().size() == 1, invalid_argument,
                 "the network has several outputs; use predict_all()");
-  return predict_all({x}, batch_size).front();
+  return predict_all({x}, batch_size, verbose).front();
 }
 
-std::vector<Tensor> Model::predict_all(const std::vector<Tensor>& inputs, std::int64_t batch_size) {
+std::vector<Tensor> Model::predict_all(const std::vector<Tensor>& inputs, std::int64_t batch_size,
+                                       int verbose) {
   FOVEA_REQUIRE(batch_size >= 1, invalid_argument, "the batch size is at least 1, not ",
                 batch_size);
   check_arrays(impl_->network, {inputs, {}}, false);
@@ -338,6 +343,8 @@ std::vector<Tensor> Model::predict_all(const std::vector<Tensor>& inputs, std::i
   for (const OutputSpec& output : impl_->network.outputs()) {
     outputs.emplace_back(output.shape.prepend(rows), impl_->dtype);
   }
+  ProgressBar progress(std::cout, ProgressOptions::for_stdout(verbose));
+  progress.begin_evaluation((rows + batch_size - 1) / batch_size);
   std::unique_ptr<Impl::Lane> lane = impl_->take_lane();
   for (std::int64_t first = 0; first < rows; first += batch_size) {
     const std::int64_t last = std::min(rows, first + batch_size);
@@ -354,7 +361,9 @@ std::vector<Tensor> Model::predict_all(const std::vector<Tensor>& inputs, std::i
       Tensor rows_of_output = outputs[o].slice(first, last);
       execution->copy_output(o, rows_of_output.mutable_raw());
     }
+    progress.step(first / batch_size, Logs());
   }
+  progress.end_epoch({});
   impl_->give_back(std::move(lane));
   return outputs;
 }

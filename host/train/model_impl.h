@@ -34,6 +34,7 @@ struct Precision {
   bool allow_tf32 = false;
 };
 
+class ProgressBar;
 class ResidentData;
 
 struct Model::Impl {
@@ -105,9 +106,9 @@ struct Model::Impl {
   void take_weight_averages();
   void clear_metrics(const std::string& phase);
   Logs read_metrics(const std::string& phase) const;
-  /// `resident`: the same data in device memory, or null.
-  Logs evaluate(const Arrays& data, std::int64_t batch_size,
-                const ResidentData* resident = nullptr);
+  /// `resident`: the same data in device memory, or null. `progress`: shows the steps, or null.
+  Logs evaluate(const Arrays& data, std::int64_t batch_size, const ResidentData* resident = nullptr,
+                ProgressBar* progress = nullptr);
 
   /// Steps since the rate table was written, kept on the host so that steps need no read-back.
   std::int64_t applied = 0;

@@ -6,6 +6,7 @@
 #include "host/graph/step_state.h"
 #include "host/train/batch_source.h"
 #include "host/train/model_impl.h"
+#include "host/train/sample_weights.h"
 
 namespace fovea {
 
@@ -144,38 +145,52 @@ void Model::Impl::report_nonfinite(Execution& training, std::int64_t attempt) {
 }
 
 void Model::Impl::clear_metrics(const std::string& phase) {
-  for (const EpochMetric& column : metric_columns(network, *compiled)) {
-    const std::string& metric = column.name;
-    if (!variables->contains(metric_sum_path(phase, metric))) continue;
-    variables->write_scalar(metric_sum_path(phase, metric), 0);
-    variables->write_scalar(metric_count_path(phase, metric), 0);
+  for (const MetricColumn& column : metric_columns(network, *compiled)) {
+    for (std::size_t t = 0; t < column.terms().size(); ++t) {
+      for (const std::string& path :
+           {metric_sum_path(phase, column, t), metric_count_path(phase, column, t)}) {
+        if (!variables->contains(path)) continue;
+        const ValueType& type = variables->at(path).type;
+        variables->write(path, Tensor::zeros(type.shape, type.dtype));
+      }
+    }
   }
 }
 
 Logs Model::Impl::read_metrics(const std::string& phase) const {
   Logs logs;
-  for (const EpochMetric& column : metric_columns(network, *compiled)) {
-    const std::string& metric = column.name;
-    const double sum = variables->read(metric_sum_path(phase, metric)).item();
-    const double count = variables->read(metric_count_path(phase, metric)).item();
-    logs.emplace_back(metric, count > 0 ? sum / count : 0);
+  for (const MetricColumn& column : metric_columns(network, *compiled)) {
+    std::vector<Tensor> totals;
+    for (std::size_t t = 0; t < column.terms().size(); ++t) {
+      totals.push_back(variables->read(metric_sum_path(phase, column, t)));
+    }
+    if (totals.size() == 1) totals.push_back(variables->read(metric_count_path(phase, column, 0)));
+    logs.emplace_back(column.name, column.formula->finish(totals));
   }
   return logs;
 }
 
-Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets) {
+Logs Model::train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
+                           const Tensor& sample_weight) {
   impl_->require_compiled("train_on_batch()");
-  check_arrays(impl_->network, {inputs, targets}, true);
-  Execution& step = impl_->training_step(inputs, targets, StepMode::train, 1);
+  Arrays batch{inputs, targets};
+  check_arrays(impl_->network, batch, true);
+  add_sample_weights(batch, sample_weight);
+  Execution& step = impl_->training_step(batch.inputs, batch.targets, StepMode::train, 1);
   impl_->run_training_step(step, StepMode::train);
   if (const std::int64_t held = impl_->held_attempt()) {
     impl_->set_back(held);
     impl_->report_nonfinite(step, held);
   }
   Logs logs;
-  const std::vector<Plan::Named>& outputs = step.plan().outputs();
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    logs.emplace_back(outputs[i].name, step.output(i).item());
+  std::size_t output = 0;
+  for (const MetricColumn& column : metric_columns(impl_->network, *impl_->compiled)) {
+    std::vector<Tensor> totals;
+    for (std::size_t t = 0; t < column.terms().size(); ++t) {
+      totals.push_back(step.output(output++));
+    }
+    if (totals.size() == 1) totals.push_back(Tensor::full({}, 1));  // the output is a mean
+    logs.emplace_back(column.name, column.formula->finish(totals));
   }
   impl_->skip_in_resident_data();
   return logs;

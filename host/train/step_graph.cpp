@@ -1,5 +1,8 @@
 #include "host/train/step_graph.h"
 
+#include <algorithm>
+#include <cassert>
+
 #include "fovea/ops.h"
 #include "host/graph/differentiate.h"
 #include "host/graph/passes.h"
@@ -10,11 +13,6 @@ namespace {
 
 /// Large enough that the first steps find the largest scale that fits, halving it.
 constexpr double kFirstLossScale = 65536;
-
-struct Metric {
-  std::string name;
-  Value values;  ///< (N,)
-};
 
 /// One step's graph on its way.
 class StepBuilder {
@@ -127,7 +125,6 @@ class StepBuilder {
     const auto add_to_total = [&](Value term) {
       total = total.defined() ? Value(b.add(ops::Add{}, {total, term})) : term;
     };
-    const std::int64_t batch = spec_.inputs.front().shape[0];
     for (std::size_t o = 0; o < outputs_.size(); ++o) {
       const OutputLoss output = output_loss(network_, *compile_, o);
       const std::string prefix = outputs_.size() > 1 ? outputs_[o].first + "_" : std::string();
@@ -135,24 +132,43 @@ class StepBuilder {
       const Value target = spec_.resident
                                ? labels_
                                : Value(b.input("target:" + outputs_[o].first, spec_.targets[o]));
-      const Value losses = append_loss(b, output.loss, outputs_[o].second, target);
+      Value losses = append_loss(b, output.loss, outputs_[o].second, target);
+      if (weighted()) losses = b.add(ops::Multiply{}, {losses, weights(b)});
       Value mean = b.add(ops::Mean{}, {losses});
-      if (outputs_.size() > 1) metrics_.push_back({prefix + "loss", losses});
+      if (outputs_.size() > 1) terms_.push_back({{losses}});
       ops::Scale weight;
       weight.factor = output.weight;
       if (output.weight != 1) mean = b.add(weight, {mean});
       add_to_total(mean);
-      for (const std::string& metric : output.metrics) {
-        metrics_.push_back({prefix + metric, append_metric(b, metric, outputs_[o].second, target,
-                                                           output.loss.from_logits)});
-      }
+      append_output_metrics(b, output, {{}, outputs_[o].second, target, output.loss.from_logits});
     }
     append_parameter_penalties(b, add_to_total);
     add_activity_penalties(b, add_to_total);
     ops::Broadcast per_sample;
-    per_sample.shape = Shape({batch});
-    metrics_.insert(metrics_.begin(), {"loss", b.add(per_sample, {total})});
+    per_sample.shape = Shape({spec_.inputs.front().shape[0]});
+    terms_.insert(terms_.begin(), {{b.add(per_sample, {total})}});
+    const std::vector<MetricColumn> columns = metric_columns(network_, *compile_);
+    assert(columns.size() == terms_.size());
+    for (std::size_t m = 0; m < columns.size(); ++m) {
+      if (columns[m].weighted) {
+        weigh(b, columns[m], weighted() ? weights(b) : Value{}, terms_[m]);
+      }
+    }
+    columns_ = columns;
     return total;
+  }
+
+  bool weighted() const { return spec_.targets.size() > outputs_.size(); }
+  Value weights(Builder& b) const { return b.input(kSampleWeights, spec_.targets.back()); }
+
+  /// In the order of metric_columns().
+  void append_output_metrics(Builder& b, const OutputLoss& output, MetricInputs inputs) {
+    for (const auto* metrics : {&output.metrics, &output.weighted_metrics}) {
+      for (const std::string& metric : *metrics) {
+        inputs.metric = metric;
+        terms_.push_back(append_metric(b, inputs));
+      }
+    }
   }
 
   void append_parameter_penalties(Builder& b, const std::function<void(Value)>& add_to_total) {
@@ -237,9 +253,6 @@ class StepBuilder {
     }
     append_running_statistics(b, finite);
     append_metric_sums(b, "train", finite);
-    for (const Metric& metric : metrics_) {
-      graph_.mark_output(metric.name, b.add(ops::Mean{}, {metric.values}));
-    }
   }
 
   /// After the update, which overwrote the parameters.
@@ -302,13 +315,28 @@ class StepBuilder {
     }
   }
 
+  /// Adds the terms of all metrics to their sums. A training step also shows what it adds: means,
+  /// or sums above thresholds.
   void append_metric_sums(Builder& b, const std::string& phase, Value finite) {
-    for (const Metric& metric : metrics_) {
-      // Every metric counts the same samples; each has its own count so that one op does both.
-      const Value sum = b.global_state(metric_sum_path(phase, metric.name), {{}, DType::f64}, 0);
-      const Value count =
-          b.global_state(metric_count_path(phase, metric.name), {{}, DType::f64}, 0);
-      b.add(ops::AccumulateMetric{}, {sum, count, metric.values, finite});
+    for (std::size_t m = 0; m < columns_.size(); ++m) {
+      for (std::size_t t = 0; t < terms_[m].size(); ++t) {
+        const MetricTerm& term = terms_[m][t];
+        const std::string path = metric_sum_path(phase, columns_[m], t);
+        Value shown;
+        if (term.scores.defined()) {
+          ops::SumAbove sum_above;
+          sum_above.thresholds = kMetricThresholds;
+          shown = b.add(sum_above, {term.scores, term.values});
+          b.add(ops::AccumulateGradient{}, {b.global_state(path, b.type(shown), 0), shown, finite});
+        } else {
+          const Value sum = b.global_state(path, {{}, DType::f64}, 0);
+          const Value count =
+              b.global_state(metric_count_path(phase, columns_[m], t), {{}, DType::f64}, 0);
+          b.add(ops::AccumulateMetric{}, {sum, count, term.values, finite});
+          if (training()) shown = b.add(ops::Mean{}, {term.values});
+        }
+        if (training()) graph_.mark_output(path, shown);
+      }
     }
   }
 
@@ -332,7 +360,8 @@ class StepBuilder {
   std::vector<std::pair<std::string, Value>> outputs_;
   Value labels_;  ///< of a resident batch
   std::vector<Value> activity_penalties_;
-  std::vector<Metric> metrics_;
+  std::vector<MetricColumn> columns_;
+  std::vector<std::vector<MetricTerm>> terms_;  ///< of each column
 };
 
 }  // namespace
@@ -357,18 +386,28 @@ OutputLoss output_loss(const Network& network, const CompileOptions& compile, st
   FOVEA_REQUIRE(network.outputs().size() == 1 && !compile.loss.name.empty(), invalid_argument,
                 "output '", name, "' has no loss; give one to compile() ",
                 network.outputs().size() == 1 ? "as .loss" : "in .outputs, by the output's name");
-  return {compile.loss, 1, compile.metrics};
+  return {compile.loss, 1, compile.metrics, compile.weighted_metrics};
 }
 
-std::vector<EpochMetric> metric_columns(const Network& network, const CompileOptions& compile) {
-  std::vector<EpochMetric> columns = {{"loss"}};
+std::vector<MetricColumn> metric_columns(const Network& network, const CompileOptions& compile) {
+  std::vector<MetricColumn> columns = {{"loss", &mean_loss_formula()}};
+  const auto named = [&](const std::string& name) {
+    return std::any_of(columns.begin(), columns.end(),
+                       [&](const MetricColumn& column) { return column.name == name; });
+  };
+  const auto add = [&](const std::string& prefix, const std::string& metric, bool weighted) {
+    std::string name = prefix + metric;
+    if (weighted && named(name)) name = prefix + "weighted_" + metric;
+    FOVEA_REQUIRE(!named(name), invalid_argument, "the metric '", metric, "' is named twice");
+    columns.push_back({std::move(name), &metric_formula(metric), weighted});
+  };
   const bool several = network.outputs().size() > 1;
   for (std::size_t o = 0; o < network.outputs().size(); ++o) {
     const std::string prefix = several ? network.outputs()[o].name + "_" : std::string();
-    if (several) columns.push_back({prefix + "loss"});
-    for (const std::string& metric : output_loss(network, compile, o).metrics) {
-      columns.push_back({prefix + metric, metric == "accuracy"});
-    }
+    const OutputLoss output = output_loss(network, compile, o);
+    if (several) columns.push_back({prefix + "loss", &mean_loss_formula()});
+    for (const std::string& metric : output.metrics) add(prefix, metric, false);
+    for (const std::string& metric : output.weighted_metrics) add(prefix, metric, true);
   }
   return columns;
 }
@@ -377,12 +416,14 @@ std::string weight_average_path(const std::string& parameter) {
   return "optimizer.average." + parameter;
 }
 
-std::string metric_sum_path(const std::string& phase, const std::string& metric) {
-  return "metrics." + phase + "." + metric + ".sum";
+std::string metric_sum_path(const std::string& phase, const MetricColumn& column,
+                            std::size_t term) {
+  return "metrics." + phase + "." + column.name + "." + column.terms()[term] + ".sum";
 }
 
-std::string metric_count_path(const std::string& phase, const std::string& metric) {
-  return "metrics." + phase + "." + metric + ".count";
+std::string metric_count_path(const std::string& phase, const MetricColumn& column,
+                              std::size_t term) {
+  return "metrics." + phase + "." + column.name + "." + column.terms()[term] + ".count";
 }
 
 Graph build_step_graph(const Network& network, const CompileOptions* compile,

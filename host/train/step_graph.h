@@ -10,13 +10,14 @@
 #include "fovea/detail/picture_steps.h"
 #include "fovea/graph.h"
 #include "fovea/model.h"
+#include "host/train/metric.h"
 
 namespace fovea {
 
 enum class StepMode {
   predict,     ///< outputs: the network's
   evaluate,    ///< adds to the sums metrics.evaluate.*
-  train,       ///< one update; outputs "loss" and the metrics; adds to metrics.train.*
+  train,       ///< one update; outputs each metric's terms; adds to metrics.train.*
   accumulate,  ///< a training step that only adds its gradients to gradients.*
   gradients,   ///< outputs: the loss, input gradients, parameter gradients
 };
@@ -35,8 +36,10 @@ inline constexpr const char* kResidentLabels = "data:labels";
 /// Everything that a step's graph depends on.
 struct StepSpec {
   StepMode mode = StepMode::predict;
-  std::vector<ValueType> inputs;   ///< with the batch axis, in the network's order
-  std::vector<ValueType> targets;  ///< one per network output; empty for predict
+  std::vector<ValueType> inputs;  ///< with the batch axis, in the network's order
+  /// One per network output, then, where they have them, the samples' weights (N,); empty for
+  /// predict.
+  std::vector<ValueType> targets;
   DType dtype = DType::f32;
   /// What activations and products are stored in: `dtype`, or a 16-bit type (mixed precision).
   DType low = DType::f32;
@@ -52,15 +55,21 @@ struct StepSpec {
 FOVEA_INTERNAL Outputs append_batch(Builder& b, const ResidentBatch& resident, std::int64_t count,
                                     Value counter, Value start);
 
-/// The losses and metrics that a graph sums up, in the order in which they are shown.
-std::vector<EpochMetric> metric_columns(const Network& network, const CompileOptions& compile);
+/// The losses and metrics that a graph sums up, in the order in which they are shown. Throws
+/// invalid_argument for an unknown metric, or one that is named twice.
+std::vector<MetricColumn> metric_columns(const Network& network, const CompileOptions& compile);
 
 /// The path of a parameter's moving average, see OptimizerOptions::ema_momentum.
 std::string weight_average_path(const std::string& parameter);
 
-/// Paths of a metric's sum and count: f64 scalars of state.
-std::string metric_sum_path(const std::string& phase, const std::string& metric);
-std::string metric_count_path(const std::string& phase, const std::string& metric);
+/// Paths of the state of one of a metric's terms: its sum, f64 (), or f32 with one for each
+/// threshold, and how many values a sum f64 () has.
+std::string metric_sum_path(const std::string& phase, const MetricColumn& column, std::size_t term);
+std::string metric_count_path(const std::string& phase, const MetricColumn& column,
+                              std::size_t term);
+
+/// The graph input that weights are bound to.
+inline constexpr const char* kSampleWeights = "weights:samples";
 
 /// Entries of the rate table, see AdvanceStep.
 inline constexpr std::int64_t kRateTableSize = 1024;

@@ -1,6 +1,7 @@
 #include "host/train/targets.h"
 
 #include "fovea/ops/basic.h"
+#include "fovea/ops/loss.h"
 
 namespace fovea {
 namespace {
@@ -52,6 +53,18 @@ Value match_target(Builder& b, std::string_view what, Value prediction, Value ta
     target = b.add(ops::Reshape(wanted.shape.drop_front()), {target});
   }
   return target;
+}
+
+// The second column of their one-hot rows.
+Value answers_from_labels(Builder& b, DType dtype, Value labels) {
+  ops::OneHot one_hot;
+  one_hot.classes = 2;
+  one_hot.dtype = dtype;
+  ops::Slice second;
+  second.axis = 1;
+  second.begin = 1;
+  second.size = 1;
+  return b.add(second, {b.add(one_hot, {labels})});
 }
 
 }  // namespace fovea

@@ -15,6 +15,9 @@ Value match_target(Builder& b, std::string_view what, Value prediction, Value ta
 /// Whether the targets are one class index for each sample, i32 (N,).
 bool is_sparse(const ValueType& target);
 
+/// Labels 0 and 1, i32 (N,), as a column of numbers (N, 1).
+Value answers_from_labels(Builder& b, DType dtype, Value labels);
+
 /// Throws shape_mismatch unless there are as many targets as predictions, of one sample each.
 void require_same_batch(std::string_view what, const ValueType& prediction,
                         const ValueType& target);

@@ -11,6 +11,7 @@
 #include "fovea/image_filter.h"
 #include "fovea/layers.h"
 #include "fovea/loss.h"
+#include "fovea/metrics.h"
 #include "fovea/model.h"
 #include "fovea/models.h"
 #include "fovea/network.h"

@@ -55,16 +55,20 @@ struct Loss {
 /// wants.
 FOVEA_API Value append_loss(Builder& b, const Loss& loss, Value prediction, Value target);
 
-/// Appends a metric's value of each sample, (N,): accuracy (against labels or one-hot targets; of a
-/// single output, p > 0.5 or logit > 0), mean_squared_error or mse, mean_absolute_error or mae.
-/// Throws as append_loss.
-FOVEA_API Value append_metric(Builder& b, const std::string& metric, Value prediction, Value target,
-                              bool from_logits = false);
-
 /// The type of the targets that a loss wants for predictions of this type.
 FOVEA_API ValueType target_type(const Loss& loss, const ValueType& prediction);
 
 FOVEA_API std::vector<std::string> loss_names();
+
+/// The metrics that CompileOptions may name, computed over all samples of an epoch:
+///   accuracy: against labels i32 (N,) or one-hot targets; of a single output, whether p > 0.5 (or
+///   logit > 0). sparse_categorical_accuracy (labels), categorical_accuracy (one-hot targets),
+///   binary_accuracy (each output for itself), top_k_categorical_accuracy and
+///   sparse_top_k_categorical_accuracy (k = 5); top_3_accuracy and so on for any k and either kind
+///   of targets;
+///   mean_squared_error or mse, mean_absolute_error or mae, root_mean_squared_error or rmse;
+///   precision, recall and f1: of all answers p > 0.5, where each output of each sample is one;
+///   auc: the area under the ROC curve of a single output, from 200 thresholds as Keras.
 FOVEA_API std::vector<std::string> metric_names();
 
 }  // namespace fovea

@@ -41,7 +41,8 @@ struct ModelOptions {
 struct OutputLoss {
   Loss loss{};
   double weight = 1;
-  std::vector<std::string> metrics{};
+  std::vector<std::string> metrics{};           ///< see metric_names()
+  std::vector<std::string> weighted_metrics{};  ///< likewise, weighted as the samples' losses are
 };
 
 struct CompileOptions {
@@ -49,6 +50,7 @@ struct CompileOptions {
   Loss loss{};                                  ///< of a model with one output
   std::vector<std::string> metrics{};           ///< of a model with one output
   std::map<std::string, OutputLoss> outputs{};  ///< by name, for models with several
+  std::vector<std::string> weighted_metrics{};  ///< of a model with one output
 };
 
 /// Checkpoints that fit() writes on its way; each replaces the one before, atomically.
@@ -64,6 +66,13 @@ struct FitOptions {
   double validation_split = 0;               ///< the last fraction of the data, before shuffling
   std::optional<Dataset> validation_data{};  ///< instead of a split
   bool shuffle = true;
+  /// A weight >= 0 for each sample, (N,): its loss counts so much in the mean over the batch (which
+  /// divides by the number of samples), and weighted_metrics are weighted by it; other metrics are
+  /// not. A validation_split takes its part of them.
+  Tensor sample_weight{};
+  /// Instead, the weight of every sample of a class, 1 for those left out. Validation has none.
+  std::map<int, double> class_weight{};
+  Tensor validation_sample_weight{};  ///< of validation_data
   Augmentation augmentation{};
   /// Whether a GPU may keep u8 pictures with labels in its memory, where they take up to half of
   /// what is free, and shuffle and augment them there; else batches are uploaded step by step.
@@ -80,7 +89,8 @@ struct FitOptions {
 
 struct EvaluateOptions {
   std::int64_t batch_size = 32;
-  int verbose = 0;
+  int verbose = 0;         ///< as in FitOptions
+  Tensor sample_weight{};  ///< as in FitOptions
 };
 
 /// Inputs and targets of a model with several, in the order of the network's lists.
@@ -120,13 +130,17 @@ class FOVEA_API Model {
   void set_learning_rate(double rate);
 
   /// One update on one batch; returns the batch's loss and metrics (from before the update).
-  Logs train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets);
+  /// `sample_weight` as in FitOptions.
+  Logs train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
+                      const Tensor& sample_weight = {});
   /// Loss and metrics over all samples, weighted by sample.
   Logs evaluate(const Dataset& data, EvaluateOptions options = {});
   Logs evaluate(const Arrays& data, EvaluateOptions options = {});
   /// The outputs for a batch of any size, (N, ...) each; one for a network with one output.
-  Tensor predict(const Tensor& x, std::int64_t batch_size = 256);
-  std::vector<Tensor> predict_all(const std::vector<Tensor>& inputs, std::int64_t batch_size = 256);
+  /// `verbose` as in FitOptions.
+  Tensor predict(const Tensor& x, std::int64_t batch_size = 256, int verbose = 0);
+  std::vector<Tensor> predict_all(const std::vector<Tensor>& inputs, std::int64_t batch_size = 256,
+                                  int verbose = 0);
   /// Gradients of the (compiled) loss: with respect to each input, then each trainable parameter by
   /// path. Nothing is updated; dropout is off and batch norm uses its running statistics.
   struct Gradients {

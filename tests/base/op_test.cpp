@@ -81,9 +81,10 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       GlobalAvgPool, GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
       BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
       SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
-      RowLoss, RowLossBackward, OneHot, Accuracy, AdvanceStep, GradientCheck, HoldStep, CommitStep,
-      UpdateAverages, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate, AdagradUpdate,
-      RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale, AdjustLossScale, PictureBatch>();
+      RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep, GradientCheck, HoldStep,
+      CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate,
+      AdagradUpdate, RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale, AdjustLossScale,
+      PictureBatch>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

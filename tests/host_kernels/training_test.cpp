@@ -250,13 +250,55 @@ TEST(CudaFit, StepsOverOtherDataSkipNoBatch) {
   EXPECT_TRUE(same_weights(resident.model, streamed.model));
 }
 
+TEST(CudaFit, WeightsOfClassesAreThoseOfTheCpu) {
+  Model cuda = compiled_model(small_classifier(), 3, 1, "f32", "cuda_on_host");
+  Model cpu = compiled_model(small_classifier());
+  CompileOptions compile;
+  compile.loss = "sparse_categorical_crossentropy";
+  compile.metrics = {"precision", "top_2_accuracy"};
+  compile.weighted_metrics = {"accuracy"};
+  FitOptions options = quiet(2);
+  options.validation_split = 0.25;
+  options.class_weight = {{0, 3}, {1, 0.5}};
+  for (Model* model : {&cuda, &cpu}) model->compile(compile);
+  const History on_cuda = cuda.fit(bright_channel(92), options);
+  const History on_cpu = cpu.fit(bright_channel(92), options);
+  for (const auto& [name, value] : on_cpu.logs.back()) {
+    EXPECT_NEAR(on_cuda.logs.back().at(name), value, 1e-3) << name;
+  }
+}
+
+TEST(CudaFit, MetricsOfAnswersAreThoseOfTheCpu) {
+  const Network network = Sequential{Input({8, 8, 3}), Rescaling(1.0 / 255), Flatten(),
+                                     Dense(1, {.activation = "sigmoid"})};
+  Dataset data = bright_channel(60);
+  for (std::int32_t& label : data.y.span<std::int32_t>()) label = label == 0 ? 1 : 0;
+  CompileOptions compile;
+  compile.loss = "binary_crossentropy";
+  compile.metrics = {"precision", "recall", "f1", "auc"};
+  ModelOptions options;
+  options.seed = 3;
+  options.device = "cpu";
+  Model cpu(network, options);
+  options.device = "cuda_on_host";
+  Model cuda(network, options);
+  for (Model* model : {&cuda, &cpu}) model->compile(compile);
+  const Logs expected = cpu.evaluate(data);
+  for (const auto& [name, value] : cuda.evaluate(data)) {
+    EXPECT_NEAR(value, expected.at(name), 1e-5) << name;
+  }
+}
+
 TEST(CudaFit, OnlyPicturesThatFitStayOnTheDevice) {
-  const auto streamed_because = [](const Dataset& data, const Augmentation& augmentation) {
+  const auto streamed_because = [](const Dataset& data, const Augmentation& augmentation,
+                                   const std::map<int, double>& class_weight = {}) {
     Model model = compiled_model(small_classifier(), 3, 1, "f32", "cuda_on_host");
     FitOptions options = quiet(1, 200);
     options.augmentation = augmentation;
+    options.class_weight = class_weight;
     return model.fit(data, options).streamed_because;
   };
+  EXPECT_EQ(streamed_because(bright_channel(92), {}, {{1, 2}}), "the samples have weights");
   EXPECT_EQ(streamed_because(bright_channel(92), Augmentation().random_flip()), "");
   const Augmentation own = Augmentation().add(
       "mine", [](const std::uint8_t*, std::uint8_t*, const Shape&, PictureRandom&) {});

@@ -84,6 +84,11 @@ void add_strange_classes(std::vector<OpCase>& cases) {
   cases.push_back(
       OpCase("nan_first", accuracy, {{{6, 5}, with_one(kNaN, 0)}, {{6}, constant(0), DType::i32}}));
   cases.push_back(OpCase("nobody", accuracy, {{{0, 5}}, {{0, 5}}}));
+  ops::Accuracy top;
+  top.top_k = 2;
+  cases.push_back(OpCase("top_nan", top, {{{6, 5}, with_one(kNaN, 3)}, {{6, 5}, one_hot()}}));
+  cases.push_back(OpCase("top_strange", top, {rows, labels}));
+  cases.push_back(OpCase("top_nobody", top, {{{0, 5}}, {{0, 5}}}));
 }
 
 // ---- Losses of one prediction against one target ----
@@ -233,6 +238,27 @@ void add_accuracy(std::vector<OpCase>& cases) {
   cases.push_back(OpCase("answers", binary, {{{11, 3}}, {{11, 3}, integers(2)}}));
   cases.push_back(OpCase("many_answers", binary, {{{2, 8205}}, {{2, 8205}, integers(2)}}));
   cases.push_back(OpCase("many_classes", classes, {{{3, 1025}}, {{3, 1025}}}));
+  ops::Accuracy top;
+  top.top_k = 2;
+  cases.push_back(OpCase("top_sparse", top, {{{17, 5}}, sparse}));
+  cases.push_back(OpCase("top_one_hot", top, {{{17, 5}}, {{17, 5}, one_hot()}}));
+  cases.push_back(OpCase("top_ties", top, {{{17, 5}, integers(2)}, sparse}));
+  top.top_k = 100;
+  cases.push_back(OpCase("top_many_classes", top, {{{3, 1025}}, {{3, 1025}}}));
+}
+
+void add_sum_above(std::vector<OpCase>& cases) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  const Fill eighths = elementwise([](std::uint64_t, std::int64_t index, const Shape&) {
+    return static_cast<double>(index * 5 % 9) / 8;
+  });
+  ops::SumAbove op;
+  cases.push_back(OpCase("nobody", op, {{{0}}, {{0}}}));
+  op.thresholds = 9;  // scores on the thresholds themselves, exact in every type
+  cases.push_back(OpCase("eighths", op, {{{37}, eighths}, {{37}, integers(2)}}));
+  cases.push_back(OpCase("nan", op, {{{5}, constant(kNaN)}, {{5}, integers(2)}}));
+  op.thresholds = 3;
+  cases.push_back(OpCase("many", op, {{{5003}, eighths}, {{5003}, uniform(0, 1)}}));
 }
 
 }  // namespace
@@ -252,6 +278,7 @@ std::vector<OpCase> loss_cases() {
   add_one_hot("wide", 3, 301, cases);
   add_one_hot("nobody", 0, 5, cases);
   add_accuracy(cases);
+  add_sum_above(cases);
   return cases;
 }
 

@@ -11,6 +11,7 @@
 #include "host/graph/execution.h"
 #include "host/graph/plan.h"
 #include "host/graph/rewrite.h"
+#include "host/train/metric.h"
 #include "tests/support/expect_error.h"
 
 namespace fovea::test {
@@ -35,7 +36,7 @@ class Problem {
 
   Value add_loss(const Loss& loss) { return append_loss(b_, loss, prediction_, target_); }
   Value add_metric(const std::string& metric, bool from_logits = false) {
-    return append_metric(b_, metric, prediction_, target_, from_logits);
+    return append_metric(b_, {metric, prediction_, target_, from_logits}).front().values;
   }
 
   std::vector<double> run(Value value, const Tensor& last, const Tensor& target) {

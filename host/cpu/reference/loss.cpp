@@ -367,6 +367,23 @@ void accuracy_of_classes(const KernelContext& context) {
   });
 }
 
+/// Whether fewer than k predictions are larger than the right class's.
+template <class T>
+void accuracy_of_top(std::int64_t k, const KernelContext& context) {
+  const Shape& shape = context.input_shape(0);
+  const std::int64_t classes = shape[1];
+  with_labels<T>(context, 1, classes, [&](auto labels) {
+    for_each_row(context.threads(), shape[0], classes, [&](std::int64_t n) {
+      const T* p = context.input<T>(0) + n * classes;
+      const std::int64_t right = labels.largest(n);
+      const T wanted =
+          right >= 0 && right < classes ? p[right] : std::numeric_limits<T>::quiet_NaN();
+      const auto larger = std::count_if(p, p + classes, [=](T other) { return other > wanted; });
+      context.output<T>(0)[n] = wanted == wanted && larger < k ? T{1} : T{0};
+    });
+  });
+}
+
 /// Every column is a yes-or-no question of its own.
 template <class T, class Label>
 void accuracy_of_answers(T threshold, const Label* labels, const KernelContext& context) {
@@ -384,6 +401,7 @@ void accuracy_of_answers(T threshold, const Label* labels, const KernelContext& 
 
 template <class T>
 void accuracy(const ops::Accuracy& op, const KernelContext& context) {
+  if (op.top_k > 0) return accuracy_of_top<T>(op.top_k, context);
   const bool single = context.input_shape(0)[1] == 1;
   if (!op.binary && !single) return accuracy_of_classes<T>(context);
   const T threshold = static_cast<T>(op.threshold);
@@ -392,6 +410,22 @@ void accuracy(const ops::Accuracy& op, const KernelContext& context) {
   } else {
     accuracy_of_answers<T>(threshold, context.input<T>(1), context);
   }
+}
+
+template <class T>
+void sum_above(const ops::SumAbove& op, const KernelContext& context) {
+  const T* scores = context.input<T>(0);
+  const T* values = context.input<T>(1);
+  const std::int64_t count = context.input_shape(0)[0];
+  const T highest = static_cast<T>(op.thresholds - 1);
+  for_each_row(context.threads(), op.thresholds, count, [&](std::int64_t k) {
+    const T threshold = static_cast<T>(k);
+    double sum = 0;
+    for (std::int64_t n = 0; n < count; ++n) {
+      if (k == 0 || scores[n] * highest > threshold) sum += double{values[n]};
+    }
+    context.output<T>(0)[k] = static_cast<T>(sum);
+  });
 }
 
 }  // namespace
@@ -408,6 +442,7 @@ void add_reference_loss(KernelTable& table) {
       "reference", reference(pointwise_loss_backward<float>, pointwise_loss_backward<double>));
   table.add<ops::OneHot>("reference", reference(one_hot<float>, one_hot<double>));
   table.add<ops::Accuracy>("reference", reference(accuracy<float>, accuracy<double>));
+  table.add<ops::SumAbove>("reference", reference(sum_above<float>, sum_above<double>));
 }
 
 }  // namespace fovea::cpu

@@ -136,17 +136,35 @@ struct FOVEA_API OneHot : OpBase<OneHot> {
 
 /// 1 where the prediction is right, else 0: (predictions (N,C), labels i32 (N,) or floating (N,C))
 /// compares arg-maxes (first of ties); with C = 1 or labels of the predictions' shape and `binary`,
-/// compares p > threshold with t > 0.5, averaged over the sample. -> (matches (N,), floating).
+/// compares p > threshold with t > 0.5, averaged over the sample. With top_k, the right class's
+/// prediction need only be among the k largest: fewer than k are larger. -> (matches (N,),
+/// floating).
 struct FOVEA_API Accuracy : OpBase<Accuracy> {
   static constexpr std::string_view kName = "accuracy";
   bool binary = false;
   double threshold = 0.5;
+  std::int64_t top_k = 0;  ///< 0: the arg-maxes are compared
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
     visit("binary", self.binary);
     visit("threshold", self.threshold);
+    visit("top_k", self.top_k);
   }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+};
+
+/// Sums of those values whose score s in [0, 1] lies above a threshold, for evenly spaced ones:
+/// sums[k] of the values with s (thresholds - 1) > k, but sums[0] of all. What a ROC curve is made
+/// of. (scores (N,), values (N,)) -> (sums (thresholds,)).
+struct FOVEA_API SumAbove : OpBase<SumAbove> {
+  static constexpr std::string_view kName = "sum_above";
+  std::int64_t thresholds = 200;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("thresholds", self.thresholds);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
 }  // namespace fovea::ops
