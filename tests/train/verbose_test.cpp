@@ -60,7 +60,8 @@ TEST(Verbose, EvaluateAndPredictShowABarToo) {
   EXPECT_EQ(predict(0), "");
   EXPECT_EQ(predict(1), "4/4 " + kBar + " T T/step\n");
   EXPECT_EQ(predict(2), "4/4 - T - T/step\n");
-  expect_error(ErrorCode::invalid_argument, "verbose is 0", [&] { evaluate(3); });
+  expect_error(ErrorCode::invalid_argument, "verbose is 0",
+               [&] { model.evaluate(data, {.verbose = 3}); });
 }
 
 }  // namespace
