@@ -7,9 +7,9 @@
 //
 // Expected output:
 //
-//   .... wines; type: red is 0, white is 1
+//   1500 wines; type: red is 0, white is 1
 //   test accuracy 0...
-//   predictions of .... wines are in wine_submission.csv
+//   predictions of 300 wines are in wine_submission.csv
 #include <cstdio>
 
 #include "fovea/fovea.h"
