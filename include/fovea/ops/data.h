@@ -1,6 +1,7 @@
 // Batches out of a data set that lies in the device's memory.
 #pragma once
 
+#include <iterator>
 #include <vector>
 
 #include "fovea/detail/picture_steps.h"
@@ -10,10 +11,12 @@ namespace fovea {
 
 template <>
 struct EnumNames<PictureStep::Kind> {
-  static constexpr const char* values[] = {"flip",       "flip_vertical", "shift",
-                                           "cutout",     "brightness",    "contrast",
-                                           "saturation", "grayscale"};
+  static constexpr const char* values[] = {
+      "flip",       "flip_vertical", "shift",    "cutout", "brightness",  "contrast",
+      "saturation", "grayscale",     "rotation", "zoom",   "translation", "crop_and_resize"};
 };
+static_assert(std::size(EnumNames<PictureStep::Kind>::values) ==
+              static_cast<std::size_t>(PictureStep::Kind::crop_and_resize) + 1);
 FOVEA_API Json to_json(const PictureStep& step);
 FOVEA_API void from_json(const Json& json, PictureStep& step);
 
