@@ -4,7 +4,7 @@
 // Expected output:
 //
 //   700 samples to train on, 150 to validate, 150 to test
-//   stopped after . epochs or more; the best one's weights are back
+//   stopped after .. epochs; the best one's weights are back
 //   accuracy 0..., precision 0..., recall 0..., F1 0..., AUC 0...
 //   confusion matrix (rows: actual, columns: predicted)
 //      ..   ..
@@ -30,8 +30,7 @@ int main() {
               .validation_data = validation,
               .verbose = 0,
               .callbacks = {fovea::EarlyStopping({.patience = 5, .restore_best_weights = true})}});
-  std::printf("stopped after %d epochs or more; the best one's weights are back\n",
-              history.epochs.size() < 6 ? static_cast<int>(history.epochs.size()) : 6);
+  std::printf("stopped after %zu epochs; the best one's weights are back\n", history.epochs.size());
 
   const fovea::Logs result = model.evaluate(test);
   std::printf("accuracy %.2f, precision %.2f, recall %.2f, F1 %.2f, AUC %.2f\n",

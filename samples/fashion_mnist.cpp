@@ -19,7 +19,7 @@
 namespace {
 
 fovea::TrainTest named_digits() {
-  fovea::TrainTest digits{make_digits(2000, 1), make_digits(300, 2)};
+  fovea::TrainTest digits{make_digits(1000, 1), make_digits(300, 2)};
   digits.train.class_names = digits.test.class_names = {
       "zero ", "one  ", "two  ", "three", "four ", "five ", "six  ", "seven", "eight", "nine "};
   return digits;

@@ -30,7 +30,7 @@ namespace {
 void recognize(const std::vector<std::string>& paths) {
   const bool made_up = paths.empty();
   const fovea::TrainTest digits = made_up
-                                      ? fovea::TrainTest{make_digits(1500, 1), make_digits(300, 2)}
+                                      ? fovea::TrainTest{make_digits(1000, 1), make_digits(300, 2)}
                                       : fovea::load_mnist(paths.front());
 
   fovea::Model model(fovea::make_network("mnist_cnn"), {.seed = 1});

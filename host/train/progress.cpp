@@ -101,16 +101,11 @@ ProgressBar::~ProgressBar() {
 }
 
 void ProgressBar::begin_epoch(int epoch, int epochs, std::int64_t steps, std::int64_t first_step) {
-  const std::string heading = "Epoch " + std::to_string(epoch + 1) + "/" + std::to_string(epochs);
-  if (options_.verbose == 1) out_ << heading << std::endl;
-  heading_ = heading + " - ";
+  if (options_.verbose > 0) out_ << "Epoch " << epoch + 1 << "/" << epochs << std::endl;
   begin(steps, first_step);
 }
 
-void ProgressBar::begin_evaluation(std::int64_t steps) {
-  heading_.clear();
-  begin(steps, 0);
-}
+void ProgressBar::begin_evaluation(std::int64_t steps) { begin(steps, 0); }
 
 void ProgressBar::begin(std::int64_t steps, std::int64_t first_step) {
   steps_ = steps;
@@ -132,7 +127,7 @@ std::string ProgressBar::line(const Logs& logs, double seconds, std::size_t colu
   if (options_.verbose == 1) {
     text += " " + draw_bar(done_, steps_) + " " + format_duration(seconds) + " ";
   } else {
-    text = heading_ + text + " - " + format_duration(seconds) + " - ";
+    text += " - " + format_duration(seconds) + " - ";
   }
   text += format_step(seconds_per_step());
   for (const auto& [name, value] : logs) {

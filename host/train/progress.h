@@ -16,7 +16,7 @@
 namespace fovea {
 
 struct ProgressOptions {
-  int verbose = 1;        ///< 0 nothing; 1 a bar; 2 one line per epoch, when it ends
+  int verbose = 1;        ///< 0 nothing; 1 a bar; 2 only the line that ends an epoch
   bool terminal = false;  ///< redraw the bar in place; otherwise only its last state is written
   int columns = 80;       ///< of the terminal: what does not fit is left out while redrawing
   /// Replaced by tests; empty: the machine's steady clock.
@@ -57,7 +57,6 @@ class FOVEA_INTERNAL ProgressBar {
 
   std::ostream& out_;
   ProgressOptions options_;
-  std::string heading_;  // "Epoch 2/5 - " with verbose 2
   std::int64_t steps_ = 0;
   std::int64_t first_step_ = 0;
   std::int64_t done_ = 0;  // steps, counted from the epoch's first

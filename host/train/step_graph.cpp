@@ -147,14 +147,12 @@ class StepBuilder {
     ops::Broadcast per_sample;
     per_sample.shape = Shape({spec_.inputs.front().shape[0]});
     terms_.insert(terms_.begin(), {{b.add(per_sample, {total})}});
-    const std::vector<MetricColumn> columns = metric_columns(network_, *compile_);
-    assert(columns.size() == terms_.size());
-    for (std::size_t m = 0; m < columns.size(); ++m) {
-      if (columns[m].weighted) {
-        weigh(b, columns[m], weighted() ? weights(b) : Value{}, terms_[m]);
-      }
+    columns_ = metric_columns(network_, *compile_);
+    assert(columns_.size() == terms_.size());
+    for (std::size_t m = 0; m < columns_.size(); ++m) {
+      if (!columns_[m].weighted) continue;
+      weigh(b, columns_[m], weighted() ? weights(b) : Value{}, terms_[m]);
     }
-    columns_ = columns;
     return total;
   }
 
