@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "host/ops/cost.h"
+
 namespace fovea::onednn {
 namespace {
 
@@ -13,8 +15,12 @@ constexpr std::size_t kAlignment = 64;
 /// out beforehand, so a run only follows pointers.
 class RecipeKernel final : public Kernel {
  public:
-  RecipeKernel(std::vector<Recipe::Operand> operands, const std::vector<Recipe::Step>& steps)
-      : operands_(std::move(operands)), bound_(operands_.size()), stream_(cpu_engine()) {
+  RecipeKernel(std::vector<Recipe::Operand> operands, const std::vector<Recipe::Step>& steps,
+               int threads)
+      : operands_(std::move(operands)),
+        bound_(operands_.size()),
+        stream_(cpu_engine()),
+        threads_(threads) {
     for (const Recipe::Step& step : steps) {
       Call call{step.primitive, {}};
       for (const auto& [argument, handle] : step.arguments) {
@@ -25,7 +31,7 @@ class RecipeKernel final : public Kernel {
   }
 
   void run(const KernelContext& context) override {
-    const ThreadCount scope(context.threads());
+    const ThreadCount scope(threads_);
     for (std::size_t i = 0; i < operands_.size(); ++i) bind(i, context);
     for (const Call& call : calls_) {
       const dnnl_status_t status =
@@ -69,6 +75,7 @@ class RecipeKernel final : public Kernel {
   std::vector<void*> bound_;
   std::vector<Call> calls_;
   dnnl::stream stream_;
+  int threads_;
 };
 
 }  // namespace
@@ -77,7 +84,8 @@ Recipe::Recipe(const LowerRequest& request)
     : input_types_(request.inputs.begin(), request.inputs.end()),
       output_types_(request.outputs.begin(), request.outputs.end()),
       input_layouts_(request.inputs.size()),
-      output_layouts_(request.outputs.size()) {}
+      output_layouts_(request.outputs.size()),
+      threads_(request.threads) {}
 
 Recipe::Handle Recipe::operand(Operand::Place place, std::size_t index, const Desc& desc) {
   operands_.push_back({place, index, dnnl::memory(desc, cpu_engine(), DNNL_MEMORY_NONE)});
@@ -131,7 +139,7 @@ void Recipe::append_reorder(Handle from, Handle to) {
 Lowering Recipe::lowering() && {
   for (const auto& [from, to] : output_reorders_) append_reorder(from, to);
   Lowering lowering;
-  lowering.kernel = std::make_unique<RecipeKernel>(std::move(operands_), steps_);
+  lowering.kernel = std::make_unique<RecipeKernel>(std::move(operands_), steps_, threads_);
   lowering.input_layouts = std::move(input_layouts_);
   lowering.output_layouts = std::move(output_layouts_);
   lowering.workspace_bytes = static_cast<std::int64_t>(workspace_bytes_);
@@ -154,6 +162,13 @@ ThreadCount::ThreadCount(int threads) : previous_(omp_get_max_threads()) {
 }
 
 ThreadCount::~ThreadCount() { omp_set_num_threads(previous_); }
+
+int threads_worth_while(const Op& op, const LowerRequest& request) {
+  constexpr double kFlops = 1 << 20, kBytes = 1 << 17;  // of ten microseconds, about
+  const Cost cost = cost_of(op, request.inputs, request.outputs);
+  const double shares = std::max(cost.flops / kFlops, static_cast<double>(cost.bytes) / kBytes);
+  return static_cast<int>(std::clamp<double>(shares, 1, request.threads));
+}
 
 std::string type_obstacle(const LowerRequest& request) {
   for (const auto& types : {request.inputs, request.outputs}) {

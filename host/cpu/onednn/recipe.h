@@ -68,6 +68,7 @@ class Recipe {
   std::vector<Layout> output_layouts_;
   std::vector<std::pair<int, int>> in_place_;
   std::size_t workspace_bytes_ = 0;
+  int threads_;
 };
 
 /// Attributes of a primitive that is to be part of a recipe: the caller provides the scratchpad.
@@ -88,18 +89,25 @@ class ThreadCount {
   int previous_;
 };
 
+/// How many of these threads a node's work is worth: each gets some ten microseconds at least,
+/// which is what it costs to wake it up and wait for it.
+int threads_worth_while(const Op& op, const LowerRequest& request);
+
 /// Why a node cannot be taken because of its types; empty where all are f32.
 std::string type_obstacle(const LowerRequest& request);
 
-/// A table's factory from a function of (op, request): works under the plan's thread count,
-/// declines types other than f32, and makes the library's errors the reason for declining.
+/// A table's factory from a function of (op, request): asks for as many of the plan's threads as
+/// are worth while, declines types other than f32, and makes the library's errors the reason for
+/// declining.
 template <class DerivedOp>
 auto guarded(LowerResult (*lower)(const DerivedOp&, const LowerRequest&)) {
   return [lower](const DerivedOp& op, const LowerRequest& request) -> LowerResult {
     if (std::string obstacle = type_obstacle(request); !obstacle.empty()) return Decline{obstacle};
-    const ThreadCount scope(request.threads);
+    LowerRequest worth_while = request;
+    worth_while.threads = threads_worth_while(op, request);
+    const ThreadCount scope(worth_while.threads);
     try {
-      return lower(op, request);
+      return lower(op, worth_while);
     } catch (const dnnl::error& error) {
       return Decline{std::string("oneDNN: ") + error.what()};
     }
