@@ -81,15 +81,15 @@ def write_optimizers():
                          "after": trajectories})
 
 
-def write_losses():
-    """Each loss of four samples of five numbers."""
+def loss_cases():
+    """Name -> loss in Fovea, its options, targets, outputs, Keras's function."""
     random = np.random.default_rng(2)
     outputs = random.normal(size=(4, 5))
     probabilities = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
     one_hot = np.eye(5)[[3, 0, 1, 4]]
     answers = random.integers(0, 2, size=(4, 5))
     k = keras.losses
-    cases = {  # targets, outputs, Keras's function
+    cases = {
         "categorical_crossentropy": (one_hot, probabilities, k.categorical_crossentropy),
         "binary_crossentropy": (answers, probabilities, k.binary_crossentropy),
         "mean_squared_error": (one_hot, outputs, k.mean_squared_error),
@@ -103,9 +103,42 @@ def write_losses():
         "kl_divergence": (probabilities[::-1], probabilities, k.kl_divergence),
         "cosine_similarity": (one_hot, outputs, k.cosine_similarity),
     }
-    write("losses", {name: {"targets": numbers(t), "outputs": numbers(o),
+    for name, case in cases.items():
+        yield name, name, {}, *case
+    logits = {"from_logits": True}
+    yield ("categorical_from_logits", "categorical_crossentropy", logits, one_hot, outputs,
+           k.CategoricalCrossentropy(reduction=None, **logits))
+    yield ("binary_from_logits", "binary_crossentropy", logits, answers, outputs,
+           k.BinaryCrossentropy(reduction=None, **logits))
+    yield ("categorical_extreme_logits", "categorical_crossentropy", logits, one_hot,
+           40 * outputs, k.CategoricalCrossentropy(reduction=None, **logits))
+    yield ("binary_extreme_logits", "binary_crossentropy", logits, answers, 40 * outputs,
+           k.BinaryCrossentropy(reduction=None, **logits))
+    yield ("categorical_smoothed", "categorical_crossentropy", {"label_smoothing": 0.1}, one_hot,
+           probabilities, k.CategoricalCrossentropy(label_smoothing=0.1, reduction=None))
+    yield ("binary_smoothed", "binary_crossentropy", {"label_smoothing": 0.1}, answers,
+           probabilities, k.BinaryCrossentropy(label_smoothing=0.1, reduction=None))
+    yield ("huber_delta", "huber", {"delta": 0.25}, one_hot, outputs,
+           k.Huber(delta=0.25, reduction=None))
+    certain = np.eye(5)[[3, 1, 1, 0]]  # right, wrong, right, wrong
+    yield ("categorical_certain", "categorical_crossentropy", {}, one_hot, certain,
+           k.categorical_crossentropy)
+    yield "binary_certain", "binary_crossentropy", {}, answers, certain, k.binary_crossentropy
+    yield ("one_sample", "mean_squared_error", {}, one_hot[:1], outputs[:1],
+           k.mean_squared_error)
+    yield ("one_number", "binary_crossentropy", {}, answers[:, :1], probabilities[:, :1],
+           k.binary_crossentropy)
+    pictures = random.normal(size=(3, 4, 2, 5))
+    yield ("of_pictures", "mean_absolute_error", {}, pictures, pictures[::-1],
+           lambda t, o: np.asarray(k.mean_absolute_error(t, o)).mean(axis=(1, 2)))
+
+
+def write_losses():
+    """Each loss of every sample. Of pictures, Keras gives one number per pixel: their mean."""
+    write("losses", {name: {"loss": loss, "options": options, "shape": list(o.shape),
+                            "targets": numbers(t), "outputs": numbers(o),
                             "losses": numbers(f(t.astype(np.float32), o.astype(np.float32)))}
-                     for name, (t, o, f) in cases.items()})
+                     for name, loss, options, t, o, f in loss_cases()})
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def write_preprocessing():
 
 
 def write_classification():
-    """The made-up tables of the course's two binary classifiers, and every option once."""
+    """The made-up tables of two binary classifiers, and every option once."""
     cases = {
         "binary": dict(n_samples=1000, n_features=20, n_classes=2, random_state=42),
         "binary_15_5": dict(n_samples=1000, n_features=20, n_informative=15, n_redundant=5,
