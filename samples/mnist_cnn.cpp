@@ -6,7 +6,7 @@
 //
 // Expected output:
 //
-//   test accuracy ....
+//   test accuracy ...., above .9: yes
 //   the first four digits are . . . ., the network says . . . .
 //   confusion matrix (rows: actual, columns: predicted)
 //      ..    .    .    .    .    .    .    .    .    .
@@ -37,7 +37,8 @@ void recognize(const std::vector<std::string>& paths) {
   model.compile(
       {.optimizer = "adam", .loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}});
   model.fit(digits.train, {.epochs = made_up ? 2 : 5, .verbose = made_up ? 0 : 1});
-  std::printf("test accuracy %.2f\n", model.evaluate(digits.test).at("accuracy"));
+  const double accuracy = model.evaluate(digits.test).at("accuracy");
+  std::printf("test accuracy %.2f, above .9: %s\n", accuracy, accuracy > 0.9 ? "yes" : "no");
 
   const fovea::Tensor said = fovea::predicted_labels(model.predict(digits.test.x));
   std::printf("the first four digits are");

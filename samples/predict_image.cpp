@@ -10,7 +10,7 @@
 //
 //   wrote digit.png: 28x28, 1 channel
 //   (28, 28, 1) alone is refused: yes
-//   digit.png shows a .; its label is .
+//   digit.png shows a .; its label is .: recognized
 #include <cstdio>
 
 #include "digits.h"
@@ -53,9 +53,13 @@ void recognize(const std::vector<std::string>& paths) {
   const fovea::Tensor picture = fovea::resize_image(read, 28, {.antialias = true});
   std::printf("(28, 28, 1) alone is refused: %s\n", refused(model, picture) ? "yes" : "no");
   const fovea::Tensor probabilities = model.predict(fovea::add_batch_axis(picture));
-  std::printf("%s shows a %lld", file.c_str(),
-              static_cast<long long>(fovea::argmax(probabilities)));
-  if (paths.size() < 2) std::printf("; its label is %.0f", digits.test.y.item(0));
+  const std::int64_t digit = fovea::argmax(probabilities);
+  std::printf("%s shows a %lld", file.c_str(), static_cast<long long>(digit));
+  if (paths.size() < 2) {
+    const auto label = static_cast<std::int64_t>(digits.test.y.item(0));
+    std::printf("; its label is %lld: %s", static_cast<long long>(label),
+                digit == label ? "recognized" : "mistaken");
+  }
   std::printf("\n");
 }
 

@@ -80,6 +80,9 @@ std::vector<fs::path> sorted_entries(const fs::path& folder,
   std::error_code error;
   for (Iterator entry(folder, error); !error && entry != Iterator(); entry.increment(error)) {
     const bool hidden = entry->path().filename().string().starts_with('.');
+    if constexpr (std::is_same_v<Iterator, fs::recursive_directory_iterator>) {
+      if (hidden) entry.disable_recursion_pending();
+    }
     if (!hidden && filter(*entry)) paths.push_back(entry->path());
   }
   FOVEA_REQUIRE(!error, io, "cannot read the folder ", folder, ": ", error.message());

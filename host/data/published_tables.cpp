@@ -99,7 +99,9 @@ Dataset load_iris(const fs::path& path) {
   const Table as_rows = read_csv(path, {.header = false});
   FOVEA_REQUIRE(as_rows.names().size() == 5, parse, path, " has ", as_rows.names().size(),
                 " columns, but the iris table has 5: four measures and the species");
-  const bool has_header = !data::number_of(as_rows.text("0")[0]);
+  const bool has_header = std::none_of(
+      as_rows.names().begin(), as_rows.names().end() - 1,
+      [&](const auto& name) { return data::number_of(as_rows.text(name)[0]).has_value(); });
   const Table table = has_header ? as_rows.slice(1, as_rows.rows()) : as_rows;
   return classification_data(table, "4", "iris");
 }

@@ -17,6 +17,7 @@ namespace fovea {
 namespace data {
 
 std::optional<double> number_of(std::string_view cell) {
+  if (cell.starts_with("+-")) return std::nullopt;
   if (cell.starts_with('+')) cell.remove_prefix(1);
   double value = 0;
   const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);

@@ -51,9 +51,10 @@ void Variables::create_missing(const Graph& graph, std::uint64_t seed) {
     if (contains(node.path)) {
       FOVEA_REQUIRE(at(node.path).type == type, shape_mismatch, "'", node.path, "' is held as ",
                     to_string(at(node.path).type), ", but the graph wants ", to_string(type));
+      if (at(node.path).begins_anew) write(node.path, first_values(node, type, seed));
       continue;
     }
-    missing.push_back({node.path, type, nullptr, parameter});
+    missing.push_back({node.path, type, nullptr, parameter, false});
     nodes.push_back(&node);
   }
   if (missing.empty()) return;
@@ -64,8 +65,14 @@ void Variables::create_missing(const Graph& graph, std::uint64_t seed) {
 }
 
 void Variables::set(const std::string& path, const Tensor& values) {
-  if (!contains(path)) allocate({{path, {values.shape(), values.dtype()}, nullptr, false}});
+  if (!contains(path)) allocate({{path, {values.shape(), values.dtype()}, nullptr, false, false}});
   write(path, values);
+}
+
+void Variables::restart(const std::string& prefix) {
+  for (Entry& entry : entries_) {
+    if (!entry.parameter && entry.path.starts_with(prefix)) entry.begins_anew = true;
+  }
 }
 
 const Variables::Entry& Variables::at(const std::string& path) const {
@@ -93,6 +100,7 @@ void Variables::write(const std::string& path, const Tensor& values) {
                 to_string(ValueType{values.shape(), values.dtype()}));
   stream_->upload(entry.data, values.raw(), values.bytes());
   stream_->synchronize();  // executions on other streams may read it next
+  entries_[index_.at(path)].begins_anew = false;
 }
 
 void Variables::write_scalar(const std::string& path, double value) {

@@ -30,6 +30,7 @@ class FOVEA_INTERNAL Variables {
     ValueType type;
     void* data = nullptr;
     bool parameter = false;
+    bool begins_anew = false;  ///< the next graph that names it gives it its first values again
   };
 
   /// Makes what the graph's Parameter and State nodes name and this does not hold yet, and gives it
@@ -41,6 +42,9 @@ class FOVEA_INTERNAL Variables {
   const Entry& at(const std::string& path) const;
   /// All entries in the order of creation.
   const std::vector<Entry>& entries() const { return entries_; }
+
+  /// Has all state whose path begins so begin anew, unless it is written before the next graph.
+  void restart(const std::string& prefix);
 
   /// A copy of the values on the host.
   Tensor read(const std::string& path) const;

@@ -328,7 +328,8 @@ GradientTrace trace_gradients(const Model& model, const Tensor& x, const Loss& l
                 "'");
   const auto as_f64 = [](const Tensor& t) { return is_floating(t.dtype()) ? t.to(DType::f64) : t; };
   const std::string input_name = network.inputs().front().name;
-  Named known = {{input_name, as_f64(x)}, {"target", as_f64(target)}};
+  const std::string target_name = input_name == "target" ? "target_1" : "target";
+  Named known = {{input_name, as_f64(x)}, {target_name, as_f64(target)}};
   Graph forward;
   {
     Builder b(forward, DType::f64);
@@ -342,7 +343,7 @@ GradientTrace trace_gradients(const Model& model, const Tensor& x, const Loss& l
   Value result;
   {
     const auto scope = b.scope("loss");
-    const Value wanted = b.input("target", type_of(known.at("target")));
+    const Value wanted = b.input(target_name, type_of(known.at(target_name)));
     result = b.add(ops::Mean{}, {append_loss(b, loss, output, wanted)});
   }
   Variables variables(cpu_device());

@@ -269,6 +269,7 @@ void Model::load_weights(const std::string& path) {
   const SafetensorsFile file = read_safetensors(path);
   check_weights(*impl_, file, path);
   load_into(*impl_, file, true);
+  impl_->restart_weight_averages();
 }
 
 std::string Model::resume(const std::string& path) {

@@ -53,7 +53,11 @@ CallbackState CSVLogger::state() const {
 
 void CSVLogger::restore(const CallbackState& state) {
   const std::int64_t bytes = state.values.at("bytes").as_int();
-  if (size() > bytes) fs::resize_file(path_, static_cast<std::uintmax_t>(bytes));
+  if (size() <= bytes) return;
+  std::error_code error;
+  fs::resize_file(path_, static_cast<std::uintmax_t>(bytes), error);
+  FOVEA_REQUIRE(!error, io, "cannot cut ", path_,
+                " back to where the run is resumed: ", error.message());
 }
 
 }  // namespace fovea

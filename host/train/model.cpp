@@ -209,6 +209,9 @@ void Model::compile(CompileOptions options) {
   impl_->compiled = std::move(options);
   impl_->learning_rate.reset();
   impl_->forget_plans();
+  // A new optimizer: no momentum, no updates so far.
+  impl_->variables->restart(kOptimizerState);
+  impl_->variables->restart(step_state::kApplied);
 }
 
 // ---- Data in and out ----
@@ -424,10 +427,18 @@ Tensor Model::weight(const std::string& path) const { return impl_->variables->r
 
 void Model::set_weight(const std::string& path, const Tensor& values) {
   impl_->variables->write(path, values);
+  impl_->restart_weight_averages();
+}
+
+void Model::Impl::restart_weight_averages() {
+  if (variables->contains(kAverageUpdates)) variables->write_integer(kAverageUpdates, 0);
 }
 
 void Model::Impl::take_weight_averages() {
   if (compiled->optimizer.pointer()->options().ema_momentum == 0) return;
+  // Without an update there is no average yet.
+  if (!variables->contains(kAverageUpdates) || variables->read_integer(kAverageUpdates) == 0)
+    return;
   for (const Variables::Entry& entry : variables->entries()) {
     const std::string average = weight_average_path(entry.path);
     if (!entry.parameter || frozen(entry.path) || !variables->contains(average)) continue;
@@ -443,11 +454,19 @@ void Model::freeze(const std::string& layer) {
   FOVEA_REQUIRE(known, invalid_argument, "there is no layer '", layer,
                 "' with parameters to freeze; summary() lists the layers");
   impl_->frozen_layers.insert(layer);
+  impl_->forget_training_steps();
 }
 
 void Model::unfreeze(const std::string& layer) {
   FOVEA_REQUIRE(impl_->frozen_layers.erase(layer) == 1, invalid_argument, "'", layer,
                 "' is not frozen");
+  impl_->forget_training_steps();
+}
+
+void Model::Impl::forget_training_steps() {
+  training_steps_.clear();
+  forget_resident_steps();
+  restart_weight_averages();
 }
 
 bool Model::frozen(const std::string& path) const { return impl_->frozen(path); }

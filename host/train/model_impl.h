@@ -102,6 +102,10 @@ struct Model::Impl {
   /// The execution of a training step or a prediction for a batch of this size, with random
   /// pictures and zeros as targets bound.
   Execution& example_step(std::int64_t batch_size, ProfileMode mode);
+  /// Other parameters are trained from now on: the next step is made anew.
+  void forget_training_steps();
+  /// Averages of the weights begin anew with the next update.
+  void restart_weight_averages();
   /// Where the optimizer keeps averages of the weights, they become the weights.
   void take_weight_averages();
   void clear_metrics(const std::string& phase);

@@ -267,8 +267,10 @@ class StepBuilder {
           b.global_state(weight_average_path(target.path), b.type(target.parameter), 0));
       inputs.push_back(target.parameter);
     }
-    inputs.push_back(applied(b));
+    const Value updates = b.global_state(kAverageUpdates, {{}, DType::i64}, 0);
+    inputs.push_back(updates);
     b.add(std::make_shared<const ops::UpdateAverages>(update), inputs);
+    b.add(ops::CommitStep{}, {updates, finite});
   }
 
   static Value gradient_sum(Builder& b, const UpdateTarget& target) {

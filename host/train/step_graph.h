@@ -59,6 +59,10 @@ FOVEA_INTERNAL Outputs append_batch(Builder& b, const ResidentBatch& resident, s
 /// invalid_argument for an unknown metric, or one that is named twice.
 std::vector<MetricColumn> metric_columns(const Network& network, const CompileOptions& compile);
 
+/// State whose path begins so belongs to the optimizer.
+inline constexpr const char* kOptimizerState = "optimizer.";
+/// Updates that the weights' averages have seen: i64.
+inline constexpr const char* kAverageUpdates = "optimizer.average_updates";
 /// The path of a parameter's moving average, see OptimizerOptions::ema_momentum.
 std::string weight_average_path(const std::string& parameter);
 

@@ -133,8 +133,8 @@ class FOVEA_API PictureRandom {
 using PictureTransform = std::function<void(const std::uint8_t* source, std::uint8_t* target,
                                             const Shape& shape, PictureRandom& random)>;
 
-/// What lies around a picture: zeros, the picture mirrored about its border pixels, or the nearest
-/// of them.
+/// What lies around a picture: zeros, the picture mirrored about its border pixels (which Keras's
+/// "reflect" repeats), or the nearest of them.
 enum class BorderFill { zeros, reflect, nearest };
 
 /// Random changes of u8 pictures, one after the other:

@@ -68,7 +68,8 @@ FOVEA_API std::vector<std::string> loss_names();
 ///   of targets;
 ///   mean_squared_error or mse, mean_absolute_error or mae, root_mean_squared_error or rmse;
 ///   precision, recall and f1: of all answers p > 0.5, where each output of each sample is one;
-///   auc: the area under the ROC curve of a single output, from 200 thresholds as Keras.
+///   auc: the area under the ROC curve of a single output, from 200 thresholds as Keras;
+///   counts are exact up to 2^24 samples of a kind.
 FOVEA_API std::vector<std::string> metric_names();
 
 }  // namespace fovea

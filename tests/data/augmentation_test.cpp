@@ -332,6 +332,31 @@ TEST(Augmentation, CropCanMirrorAboutTheBorder) {
   }
 }
 
+/// A wide picture, turned, looks far over its upper and lower borders.
+TEST(Augmentation, MirrorsAsOftenAsItTakes) {
+  constexpr std::int64_t kRows = 4, kColumns = 40;
+  Bytes bytes;
+  for (std::int64_t i = 0; i < kRows * kColumns; ++i) {
+    bytes.push_back(static_cast<std::uint8_t>(60 * (i / kColumns)));
+  }
+  Bytes moved(bytes.size()), scratch(bytes.size());
+  for (std::int64_t place = -30; place < 30; ++place) {
+    std::int64_t walked = 0, step = 1;  // to and fro between the borders
+    for (std::int64_t i = 0; i < std::abs(place); ++i) {
+      if (walked + step < 0 || walked + step >= kRows) step = -step;
+      walked += step;
+    }
+    EXPECT_EQ(detail::border_place<std::int64_t>(place, kRows, 1), walked) << place;
+  }
+  const Augmentation turn = Augmentation().random_rotation(0.25);
+  std::set<int> values;
+  for (std::int64_t i = 0; i < 20; ++i) {
+    turn.apply(bytes.data(), moved.data(), scratch.data(), {kRows, kColumns, 1}, 0, 0, i);
+    values.insert(moved.front());
+  }
+  EXPECT_GT(values.size(), 10U) << "the corner is no smear of one row";
+}
+
 TEST(Augmentation, CropWithoutPaddingChangesNothing) {
   EXPECT_EQ(augmented(Augmentation().pad_and_crop(0), 5), picture());
 }

@@ -173,6 +173,41 @@ TEST(Model, SeveralInputsAndWeightedLosses) {
   EXPECT_NE(find_log(last, "size_mae"), nullptr);
 }
 
+TEST(Model, ALayerIsTrainedOnceItIsUnfrozen) {
+  Model model = compiled_model(small_cnn());
+  const Dataset data = bright_channel(40);
+  model.freeze("conv2d");
+  model.fit(data, quiet(1));
+  const Tensor frozen = model.weight("conv2d.weight");
+  model.unfreeze("conv2d");
+  model.fit(data, quiet(1));
+  const Tensor trained = model.weight("conv2d.weight");
+  EXPECT_NE(trained.item(0), frozen.item(0));
+  model.freeze("conv2d");
+  model.train_on_batch({data.x}, {data.y});
+  EXPECT_EQ(model.weight("conv2d.weight").item(0), trained.item(0));
+}
+
+TEST(Model, CompilingAgainBeginsANewOptimizer) {
+  CompileOptions compile;
+  compile.optimizer = Adam(0.01);
+  compile.loss = "sparse_categorical_crossentropy";
+  const Network network = Sequential{Input({4}), Dense(3, {.activation = "softmax"})};
+  Model a(network, {.device = "cpu"}), b(network, {.device = "cpu"});
+  const Tensor x = Tensor::from({2, 4}, {1, 2, 3, 4, 4, 3, 2, 1});
+  const Tensor y = Tensor::from<std::int32_t>({2}, {0, 2});
+  a.compile(compile);
+  for (int step = 0; step < 5; ++step) a.train_on_batch({x}, {y});
+  for (const std::string& path : a.weight_paths()) b.set_weight(path, a.weight(path));
+  a.compile(compile);
+  b.compile(compile);
+  for (int step = 0; step < 3; ++step) {
+    a.train_on_batch({x}, {y});
+    b.train_on_batch({x}, {y});
+  }
+  EXPECT_TRUE(same_weights(a, b));
+}
+
 TEST(Model, FrozenLayersAndTheirBatchNormsStay) {
   Model model = compiled_model(small_cnn());
   model.freeze("conv2d");

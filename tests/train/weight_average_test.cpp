@@ -2,6 +2,8 @@
 // keeps them.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/train/small_data.h"
 
 namespace fovea {
@@ -67,6 +69,43 @@ TEST(WeightAverage, LeavesFrozenLayersAlone) {
   model.fit(bright_channel(70), quiet(1));
   const Tensor after = model.weight("conv2d.weight");
   for (std::int64_t i = 0; i < before.numel(); ++i) ASSERT_EQ(after.item(i), before.item(i));
+}
+
+TEST(WeightAverage, WithoutAnUpdateThereIsNone) {
+  Model model = averaging_model();
+  Tensor pictures = bright_channel(4).x.to(DType::f32);
+  pictures.data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THROW(model.train_on_batch({pictures}, {bright_channel(4).y}), Error);
+  model.fit(bright_channel(70), quiet(0));
+  EXPECT_TRUE(test::same_weights(model, averaging_model()));
+}
+
+TEST(WeightAverage, BeginsAnewWithWeightsFromElsewhere) {
+  Model model = averaging_model();
+  model.fit(bright_channel(70), quiet(1));
+  Tensor zero = Tensor::zeros(model.weight("dense.weight").shape(), DType::f32);
+  model.set_weight("dense.weight", zero);
+  FitOptions one_step = quiet(1);
+  one_step.batch_size = 4;
+  model.fit(bright_channel(4), one_step);
+  // The average of one value is that value, a step of Adam away from zero.
+  const Tensor weight = model.weight("dense.weight");
+  for (std::int64_t i = 0; i < weight.numel(); ++i) ASSERT_LE(std::abs(weight.item(i)), 0.011);
+}
+
+TEST(WeightAverage, BeginsAnewForALayerThatIsTrainedLater) {
+  Model model = averaging_model();
+  model.freeze("dense");
+  model.fit(bright_channel(70), quiet(1));
+  const Tensor before = model.weight("dense.weight");
+  model.unfreeze("dense");
+  FitOptions one_step = quiet(1);
+  one_step.batch_size = 4;
+  model.fit(bright_channel(4), one_step);
+  const Tensor after = model.weight("dense.weight");
+  for (std::int64_t i = 0; i < after.numel(); ++i) {
+    ASSERT_NEAR(after.item(i), before.item(i), 0.011);
+  }
 }
 
 TEST(WeightAverage, AResumedRunEndsWithTheSame) {

@@ -74,20 +74,15 @@ FOVEA_HOST_DEVICE constexpr PictureShift draw_shift(Random& random, std::int64_t
   return shift;
 }
 
-/// Maps a place outside of [0, size) back by mirroring about the border pixels. Up to size - 1
-/// places outside.
-template <class Int>
-FOVEA_HOST_DEVICE constexpr Int reflect(Int place, Int size) {
-  if (place < 0) return -place;
-  return place < size ? place : 2 * (size - 1) - place;
-}
-
-/// The place inside of [0, size) whose pixel stands for one outside: by mirroring with `fill` 1,
-/// else, or beyond the opposite border, the nearest. A place inside is itself.
+/// The place inside of [0, size) whose pixel stands for one outside: with `fill` 1 by mirroring
+/// about the border pixels, as often as it takes, else the nearest. A place inside is itself.
 template <class Int>
 FOVEA_HOST_DEVICE constexpr Int border_place(Int place, Int size, std::int32_t fill) {
-  if (fill == 1) place = reflect(place, size);
-  return place < 0 ? 0 : place < size ? place : size - 1;
+  if (place >= 0 && place < size) return place;
+  if (fill != 1 || size == 1) return place < 0 ? 0 : size - 1;
+  const Int period = 2 * (size - 1);
+  const Int folded = (place < 0 ? -place : place) % period;
+  return folded < size ? folded : period - folded;
 }
 
 }  // namespace fovea::detail
