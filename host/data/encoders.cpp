@@ -258,4 +258,28 @@ OneHotEncoder OneHotEncoder::from_json(const Json& json) {
   return encoder;
 }
 
+Tensor join_columns(const std::vector<Tensor>& parts) {
+  FOVEA_REQUIRE(!parts.empty(), invalid_argument, "join_columns() needs one tensor at least");
+  std::int64_t width = 0;
+  for (const Tensor& part : parts) {
+    FOVEA_REQUIRE(
+        part.defined() && part.shape().rank() == 2 && part.shape()[0] == parts.front().shape()[0],
+        shape_mismatch, "join_columns() takes (N, columns) with as many rows each, not ",
+        part.shape(), " beside ", parts.front().shape());
+    FOVEA_REQUIRE(part.dtype() == DType::f32, invalid_argument, "join_columns() takes f32, not ",
+                  dtype_name(part.dtype()), "; convert it by to(DType::f32)");
+    width += part.shape()[1];
+  }
+  const std::int64_t rows = parts.front().shape()[0];
+  Tensor joined({rows, width}, DType::f32);
+  float* to = joined.data<float>();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (const Tensor& part : parts) {
+      const std::int64_t columns = part.shape()[1];
+      to = std::copy_n(part.data<float>() + row * columns, columns, to);
+    }
+  }
+  return joined;
+}
+
 }  // namespace fovea

@@ -160,6 +160,7 @@ class Fit {
         plan.metrics.push_back({"val_" + plan.metrics[m].name, plan.metrics[m].higher_is_better});
       }
     }
+    if (sets_learning_rate()) plan.metrics.push_back({"learning_rate", false});
     const auto states = std::exchange(position().callbacks, {});
     const std::vector<std::string> keys = callback_keys();
     for (std::size_t c = 0; c < keys.size(); ++c) {

@@ -80,6 +80,11 @@ class FOVEA_API OneHotEncoder {
   std::vector<Column> columns_;
 };
 
+/// Columns side by side, as NumPy's hstack: (N, a) and (N, b) f32 give (N, a + b), such as numbers
+/// that were scaled beside categories that were encoded. Throws invalid_argument for no tensors or
+/// another type than f32, shape_mismatch for other ranks and numbers of rows that differ.
+FOVEA_API Tensor join_columns(const std::vector<Tensor>& parts);
+
 // ---- Missing values and scales, column by column ----
 //
 // fit() and transform() take (N, features) of f32, f64, i32 or u8, and compute in double; results

@@ -23,6 +23,18 @@ Tensor labels(const std::vector<std::int32_t>& values) {
   return Tensor::from<std::int32_t>({std::ssize(values)}, values);
 }
 
+TEST(JoinColumns, PutsNumbersBesideCategories) {
+  const Tensor a = Tensor::from({2, 1}, {1, 2}), b = Tensor::from({2, 2}, {3, 4, 5, 6});
+  expect_equal(join_columns({a, b, a}), Tensor::from({2, 4}, {1, 3, 4, 1, 2, 5, 6, 2}));
+  expect_error(ErrorCode::invalid_argument, {"one tensor at least"}, [] { join_columns({}); });
+  expect_error(ErrorCode::shape_mismatch, {"as many rows", "(3, 1)", "(2, 1)"}, [&] {
+    join_columns({a, Tensor::zeros({3, 1})});
+  });
+  expect_error(ErrorCode::invalid_argument, {"f32, not i32"}, [&] {
+    join_columns({a, Tensor::zeros({2, 1}, DType::i32)});
+  });
+}
+
 TEST(OneHot, IsToCategorical) {
   expect_equal(one_hot(labels({2, 0})), Tensor::from({2, 3}, {0, 0, 1, 1, 0, 0}));
   EXPECT_EQ(one_hot(labels({2, 0}), 5).shape(), (Shape{2, 5}));
