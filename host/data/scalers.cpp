@@ -21,7 +21,7 @@ Tensor as_doubles(const Tensor& x, const char* who) {
   FOVEA_REQUIRE(type == DType::f32 || type == DType::f64 || type == DType::i32 || type == DType::u8,
                 invalid_argument, who, " takes f32, f64, i32 or u8, not ", dtype_name(type));
   FOVEA_REQUIRE(x.numel() > 0, invalid_argument, who, " got no samples: the shape is ", x.shape());
-  const Tensor doubles = x.to(DType::f64);
+  Tensor doubles = x.to(DType::f64);
   const auto values = doubles.span<double>();
   const auto found =
       std::find_if(values.begin(), values.end(), [](double value) { return std::isinf(value); });
