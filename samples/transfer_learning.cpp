@@ -73,7 +73,7 @@ void transfer(const std::vector<std::string>& paths) {
   const fovea::Dataset test = five_classes(digits.test, 5, 10'000);
   const fovea::FitOptions budget = {.epochs = 30, .batch_size = kFewPictures, .verbose = 0};
   double with_base = 0, from_scratch = 0;
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     fovea::Model base = compiled("head_0_to_4", seed);
     base.fit(five_classes(digits.train, 0, 20'000), {.epochs = 3, .verbose = 0});
 
