@@ -379,7 +379,7 @@ void accuracy_of_top(std::int64_t k, const KernelContext& context) {
       const T wanted =
           right >= 0 && right < classes ? p[right] : std::numeric_limits<T>::quiet_NaN();
       const auto larger = std::count_if(p, p + classes, [=](T other) { return other > wanted; });
-      context.output<T>(0)[n] = wanted == wanted && larger < k ? T{1} : T{0};
+      context.output<T>(0)[n] = !std::isnan(wanted) && larger < k ? T{1} : T{0};
     });
   });
 }
