@@ -40,7 +40,7 @@ Logs Model::Impl::evaluate(const Arrays& data, std::int64_t batch_size,
   return logs;
 }
 
-Logs Model::evaluate(const Arrays& data, EvaluateOptions options) {
+Logs Model::evaluate(const Arrays& data, const EvaluateOptions& options) {
   impl_->require_compiled("evaluate()");
   check_arrays(impl_->network, data, true);
   Arrays weighted = data;
@@ -53,7 +53,7 @@ Logs Model::evaluate(const Arrays& data, EvaluateOptions options) {
   return impl_->evaluate(weighted, options.batch_size, nullptr, &progress);
 }
 
-Logs Model::evaluate(const Dataset& data, EvaluateOptions options) {
+Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) {
   return evaluate(arrays_of(data), options);
 }
 

@@ -134,8 +134,8 @@ class FOVEA_API Model {
   Logs train_on_batch(const std::vector<Tensor>& inputs, const std::vector<Tensor>& targets,
                       const Tensor& sample_weight = {});
   /// Loss and metrics over all samples, weighted by sample.
-  Logs evaluate(const Dataset& data, EvaluateOptions options = {});
-  Logs evaluate(const Arrays& data, EvaluateOptions options = {});
+  Logs evaluate(const Dataset& data, const EvaluateOptions& options = {});
+  Logs evaluate(const Arrays& data, const EvaluateOptions& options = {});
   /// The outputs for a batch of any size, (N, ...) each; one for a network with one output.
   /// `verbose` as in FitOptions.
   Tensor predict(const Tensor& x, std::int64_t batch_size = 256, int verbose = 0);
