@@ -75,28 +75,20 @@ const std::vector<Row>& rows() {
 // ---- Data ----
 
 /// The parts of a table's samples, scaled by what is known of the training part.
+template <class Scaler>
 TrainTest scaled(TrainTest parts) {
-  StandardScaler scaler;
+  Scaler scaler;
   parts.train.x = scaler.fit_transform(parts.train.x);
   parts.test.x = scaler.transform(parts.test.x);
   return parts;
 }
 
-/// Label = quality - 3; both tables, the kind of wine as a number.
+/// Both tables, the kind of wine as a number; the seven grades, 3 to 9, are the classes.
 TrainTest wine(const std::filesystem::path& folder) {
   Table table = load_wine_quality(folder / "winequality_red.csv", folder / "winequality_white.csv");
   encode_column(table, "type");
-  Dataset data = regression_data(table, "quality", "wine");
-  Tensor grades({data.size()}, DType::i32);
-  for (std::int64_t n = 0; n < data.size(); ++n) {
-    grades.data<std::int32_t>()[n] = static_cast<std::int32_t>(data.y.item(n)) - 3;
-  }
-  data.y = grades;
-  TrainTest parts = train_test_split(data, {.test_fraction = 0.2, .seed = 42});
-  MinMaxScaler scaler;
-  parts.train.x = scaler.fit_transform(parts.train.x);
-  parts.test.x = scaler.transform(parts.test.x);
-  return parts;
+  const Dataset data = classification_data(table, "quality", "wine");
+  return scaled<MinMaxScaler>(train_test_split(data, {.test_fraction = 0.2, .seed = 42}));
 }
 
 TrainTest clusters(std::int64_t informative, std::int64_t redundant) {
@@ -118,10 +110,10 @@ std::optional<TrainTest> load(const std::string& name, const Options& options) {
   if (tables.empty()) return std::nullopt;
   if (name == "wine") return wine(tables);
   if (name == "boston") {
-    return scaled(keras_split(load_boston_housing(tables / "boston_housing.csv")));
+    return scaled<StandardScaler>(keras_split(load_boston_housing(tables / "boston_housing.csv")));
   }
   if (name == "iris") {
-    return scaled(
+    return scaled<StandardScaler>(
         train_test_split(load_iris(tables / "iris.csv"), {.test_fraction = 0.2, .seed = 42}));
   }
   return std::nullopt;

@@ -252,10 +252,7 @@ std::string JsonReader::position() const {
   const std::string_view before = text_.substr(0, token_);
   const auto lines = std::count(before.begin(), before.end(), '\n');
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-  // Columns count characters: every byte that does not continue a UTF-8 sequence.
-  const auto columns =
-      std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_start), before.end(),
-                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  const auto columns = utf8_characters(before.substr(line_start));
   return detail::concat(source_, ", line ", lines + 1, ", column ", columns + 1);
 }
 
@@ -271,7 +268,7 @@ std::string quoted(std::string_view text) {
   constexpr std::size_t kLongest = 80;
   if (text.size() <= kLongest) return Json(text).to_string();
   std::size_t cut = kLongest;
-  while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
+  while (cut > 0 && !starts_character(text[cut])) --cut;
   return Json(detail::concat(text.substr(0, cut), "...")).to_string();
 }
 

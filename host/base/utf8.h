@@ -1,12 +1,23 @@
-// UTF-8: checking one sequence and writing one code point.
+// UTF-8: counting characters, checking one sequence, writing one code point.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace fovea {
+
+/// Whether a byte does not go on with the character before it.
+inline bool starts_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+}
+
+/// Characters, not bytes.
+inline std::size_t utf8_characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
+}
 
 /// Bytes of the well-formed UTF-8 sequence that `text` begins with, 0 if it begins with none.
 /// Overlong forms, surrogates and code points above U+10FFFF are not well-formed (Unicode, D92).

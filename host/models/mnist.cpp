@@ -90,21 +90,7 @@ Network fashion_mnist_mlp() {
   return Network(layers, "fashion_mnist_mlp");
 }
 
-Network fashion_mnist_cnn() {
-  const Sequential layers{
-      Input({28, 28, 1}),
-      Rescaling(1.0 / 255),
-      Conv2D(32, 3, {.activation = "relu"}),
-      MaxPool2D(2),
-      Conv2D(64, 3, {.activation = "relu"}),
-      MaxPool2D(2),
-      Conv2D(64, 3, {.activation = "relu"}),
-      Flatten(),
-      Dense(64, {.activation = "relu"}),
-      Dense(10, {.activation = "softmax"}),
-  };
-  return Network(layers, "fashion_mnist_cnn");
-}
+Network fashion_mnist_cnn() { return small_cnn({28, 28, 1}, 32, 10, 0, "fashion_mnist_cnn"); }
 
 }  // namespace zoo
 }  // namespace fovea

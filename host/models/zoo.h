@@ -2,10 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "fovea/network.h"
 
 namespace fovea::zoo {
+
+/// Three 3x3 convolutions of `filters`, twice and twice as many, the first two followed by 2x2 max
+/// pooling, and dense layers of 2 filters and `classes`; with a rate, dropout between them.
+Network small_cnn(const Shape& pictures, std::int64_t filters, std::int64_t classes, double rate,
+                  const std::string& name);
 
 // Tables: columns in, scaled; tables.cpp.
 Network iris_small();

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "fovea/layers.h"
+#include "host/base/utf8.h"
 #include "host/layers/symbol.h"
 
 namespace fovea {
@@ -42,17 +43,9 @@ std::string total_line(const char* what, std::int64_t count) {
                         memory_size(count * kBytesPerNumber), ")\n");
 }
 
-/// Whether a byte of UTF-8 starts a character.
-bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }
-
-/// Characters, not bytes: names are UTF-8.
-std::size_t width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
-}
-
 /// At most so many characters, the last one "…" where some are cut off.
 std::string cut(const std::string& text, std::size_t characters) {
-  if (width(text) <= characters) return text;
+  if (utf8_characters(text) <= characters) return text;
   std::size_t seen = 0, end = 0;
   for (; end < text.size(); ++end) {
     if (starts_character(text[end]) && seen++ == characters - 1) break;
@@ -69,7 +62,7 @@ std::vector<std::string> wrap(const std::string& text, std::size_t characters) {
     std::string& line = lines.back();
     if (line.empty()) {
       line = word;
-    } else if (width(line) + 1 + width(word) <= characters) {
+    } else if (utf8_characters(line) + 1 + utf8_characters(word) <= characters) {
       line += " " + word;
     } else {
       lines.push_back(word);
@@ -142,7 +135,7 @@ class Table {
       lines += edge;
       for (std::size_t i = 0; i < cells.size(); ++i) {
         const std::string text = h < wrapped[i].size() ? wrapped[i][h] : "";
-        const std::string space(columns_[i].width - width(text), ' ');
+        const std::string space(columns_[i].width - utf8_characters(text), ' ');
         lines += detail::concat(" ", columns_[i].number ? space + text : text + space, " ", edge);
       }
       lines += "\n";
@@ -192,7 +185,7 @@ std::vector<Column> columns_for(const std::vector<LayerRecord>& layers, bool cha
                                  {"Param #", chain ? 13u : 10u, true}};
   if (!chain) columns.push_back({"Connected to", 17});
   const auto widen = [&](std::size_t column, const std::string& text, std::size_t limit) {
-    columns[column].width = std::max(columns[column].width, std::min(width(text), limit));
+    columns[column].width = std::max(columns[column].width, std::min(utf8_characters(text), limit));
   };
   for (const LayerRecord& layer : layers) {
     widen(0, layer.name, kWidestName);

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "fovea/error.h"
+#include "host/base/utf8.h"
 
 namespace fovea {
 namespace {
@@ -58,13 +59,6 @@ std::string draw_bar(std::int64_t done, std::int64_t steps) {
   std::string bar;
   for (std::int64_t cell = 0; cell < kBarCells; ++cell) bar += cell < filled ? "━" : "─";
   return bar;
-}
-
-/// Cells of a terminal that a text takes: all bytes but UTF-8's continuations.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned>(c) & 0xC0U) != 0x80U;
-  }));
 }
 
 double in_seconds(std::chrono::steady_clock::duration duration) {
@@ -132,7 +126,7 @@ std::string ProgressBar::line(const Logs& logs, double seconds, std::size_t colu
   text += format_step(seconds_per_step());
   for (const auto& [name, value] : logs) {
     const std::string metric = " - " + name + ": " + format_metric(value);
-    if (width_of(text) + width_of(metric) > columns) break;
+    if (utf8_characters(text) + utf8_characters(metric) > columns) break;
     text += metric;
   }
   return text;

@@ -7,6 +7,7 @@
 #include "fovea/error.h"
 #include "fovea/metrics.h"
 #include "fovea/names.h"
+#include "host/base/utf8.h"
 
 namespace fovea {
 namespace {
@@ -145,15 +146,8 @@ Scores average_scores(const Tensor& y_true, const Tensor& y_pred, const ScoreOpt
 
 // ---- The report ----
 
-/// Characters that a text shows, for padding.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned>(c) & 0xC0U) != 0x80U;  // not a continuation of UTF-8
-  }));
-}
-
 std::string padded(const std::string& text, std::size_t width) {
-  return std::string(width - std::min(width, width_of(text)), ' ') + text;
+  return std::string(width - std::min(width, utf8_characters(text)), ' ') + text;
 }
 
 std::string fixed(double value, int digits) {
@@ -301,7 +295,7 @@ std::string classification_report(const Tensor& y_true, const Tensor& y_pred,
   const std::vector<std::string> names = names_of(labels, options);
   std::size_t width =
       std::max(std::string("weighted avg").size(), static_cast<std::size_t>(options.digits));
-  for (const std::string& name : names) width = std::max(width, width_of(name));
+  for (const std::string& name : names) width = std::max(width, utf8_characters(name));
 
   const std::vector<Counts> counts = count(pair, labels);
   double support = 0;

@@ -140,8 +140,7 @@ TEST(CurveDetector, AnswersToItsCurveOnly) {
                                    {0, 50, 0, 0, 0, 0, 0},
                                    {0, 0, 50, 0, 0, 0, 0},
                                    {25, 25, 0, 50, 0, 0, 0}});
-  EXPECT_EQ(convolve(like_it, {curve}).item(), 50 * 30 * 4 + 20 * 30);
-  EXPECT_EQ(convolve(like_it, {curve}).item(), 6600);
+  EXPECT_EQ(convolve(like_it, {curve}).item(), 6600);  // 50 * 30 four times, 20 * 30 once
   EXPECT_EQ(convolve(elsewhere, {curve}).item(), 0);
 }
 
