@@ -57,9 +57,8 @@ endfunction()
 
 # Building `target` also builds the plug-ins, which nothing links to: they are opened at run time.
 function(fovea_needs_plugins target)
-  foreach(plugin fovea_onednn fovea_png fovea_jpeg)
-    if(TARGET ${plugin})
-      add_dependencies(${target} ${plugin})
-    endif()
-  endforeach()
+  get_property(plugins GLOBAL PROPERTY FOVEA_PLUGINS)
+  if(plugins)
+    add_dependencies(${target} ${plugins})
+  endif()
 endfunction()

@@ -4,11 +4,10 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fovea)
 install(TARGETS fovea EXPORT fovea LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(plugin fovea_onednn fovea_png fovea_jpeg)
-  if(TARGET ${plugin})
-    install(TARGETS ${plugin} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-  endif()
-endforeach()
+get_property(plugins GLOBAL PROPERTY FOVEA_PLUGINS)
+if(plugins)
+  install(TARGETS ${plugins} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 install(DIRECTORY include/fovea DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
 # All that the library needs at run time is linked privately: the list of targets is the package.

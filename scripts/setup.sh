@@ -18,6 +18,10 @@ declare -A purpose=(
   [zlib1g-dev]="without zlib, data sets compressed by gzip cannot be read or downloaded"
   [libpng-dev]="without libpng, PNG files can be neither read nor written"
   [libjpeg-dev]="without libjpeg, JPEG files can be neither read nor written"
+  [libhdf5-dev]="without HDF5, Keras's files can be neither read nor written"
+  [libzip-dev]="without libzip, .keras and .npz files can be neither read nor written"
+  [libprotobuf-dev]="without protobuf, ONNX files can be neither read nor written"
+  [protobuf-compiler]="without protoc, ONNX files can be neither read nor written"
   [curl]="without curl, --download cannot fetch a data set"
   [ca-certificates]="without certificates, --download cannot fetch over https"
 )
@@ -81,6 +85,10 @@ look_for() {
   links zlib.h z || optional+=(zlib1g-dev)
   links png.h png || optional+=(libpng-dev)
   links jpeglib.h jpeg || optional+=(libjpeg-dev)
+  links hdf5.h hdf5 || links hdf5/serial/hdf5.h hdf5_serial || optional+=(libhdf5-dev)
+  links zip.h zip || optional+=(libzip-dev)
+  links google/protobuf/message_lite.h protobuf-lite || optional+=(libprotobuf-dev)
+  have protoc || optional+=(protobuf-compiler)
   have curl || optional+=(curl)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || optional+=(ca-certificates)
 

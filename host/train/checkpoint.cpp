@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "host/graph/step_state.h"
+#include "host/io/model_formats.h"
 #include "host/io/safetensors.h"
 #include "host/train/model_impl.h"
 
@@ -211,6 +212,27 @@ std::string differences(const Json& then, const Json& now) {
   return text;
 }
 
+/// The model as other formats can hold it.
+StoredModel stored(const Model::Impl& impl) {
+  StoredModel model{impl.network, {}, impl.compiled, {}, impl.options.class_names};
+  for (const ParameterRecord& record : impl.network.parameters()) {
+    model.weights.emplace_back(record.path, impl.variables->read(record.path));
+  }
+  if (!impl.variables->contains(step_state::kApplied)) return model;
+  for (const Variables::Entry& entry : impl.variables->entries()) {
+    if (!entry.path.starts_with(kOptimizerState) && entry.path != step_state::kApplied) continue;
+    model.optimizer_state.emplace_back(entry.path, impl.variables->read(entry.path));
+  }
+  return model;
+}
+
+void load_stored(Model::Impl& impl, const StoredModel& stored, const std::string& path) {
+  const SafetensorsFile weights{stored.weights, {}};
+  check_weights(impl, weights, path);
+  load_into(impl, weights, true);
+  load_into(impl, {stored.optimizer_state, {}}, false);
+}
+
 }  // namespace
 
 void write_checkpoint(const Model::Impl& impl, const std::string& path) {
@@ -238,9 +260,19 @@ void write_checkpoint(const Model::Impl& impl, const std::string& path) {
   write_safetensors(path, file);
 }
 
-void Model::save(const std::string& path) const { write_checkpoint(*impl_, path); }
+void Model::save(const std::string& path) const {
+  const ModelFormat* format = format_of_name(path);
+  if (format == nullptr) return write_checkpoint(*impl_, path);
+  format->write(stored(*impl_), path);
+}
 
 void Model::save_weights(const std::string& path) const {
+  const ModelFormat* format = format_of_name(path);
+  if (format != nullptr) {
+    FOVEA_REQUIRE(format->write_weights != nullptr, unsupported, path, ": ", format->name,
+                  " has no files of weights alone; use save(), or another extension");
+    return format->write_weights(stored(*impl_), path);
+  }
   SafetensorsFile file;
   for (const std::string& weight_path : weight_paths()) {
     file.tensors.emplace_back(weight_path, weight(weight_path));
@@ -249,6 +281,14 @@ void Model::save_weights(const std::string& path) const {
 }
 
 Model Model::load(const std::string& path, ModelOptions options) {
+  if (const ModelFormat* format = format_of_file(path)) {
+    const StoredModel stored = format->read(path);
+    if (options.class_names.empty()) options.class_names = stored.class_names;
+    Model model(stored.network, std::move(options));
+    if (stored.compile) model.compile(*stored.compile);
+    load_stored(*model.impl_, stored, path);
+    return model;
+  }
   const Checkpoint checkpoint = read_checkpoint(path);
   const Json& json = checkpoint.description;
   options.seed = json.at("seed").as_uint();
@@ -266,7 +306,12 @@ Model Model::load(const std::string& path, ModelOptions options) {
 }
 
 void Model::load_weights(const std::string& path) {
-  const SafetensorsFile file = read_safetensors(path);
+  const ModelFormat* format = format_of_file(path);
+  FOVEA_REQUIRE(format == nullptr || format->read_weights != nullptr, unsupported, path,
+                " is a file of ", format->name, ", whose weights cannot be read alone; use load()");
+  const SafetensorsFile file =
+      format == nullptr ? read_safetensors(path)
+                        : SafetensorsFile{format->read_weights(path, impl_->network), {}};
   check_weights(*impl_, file, path);
   load_into(*impl_, file, true);
   impl_->restart_weight_averages();

@@ -99,6 +99,8 @@ struct Arrays {
   std::vector<Tensor> targets;
 };
 
+struct PlanReport;
+
 /// A network at work. fit(), evaluate() and train_on_batch() are for one thread at a time;
 /// predict() may be called from many threads at once while none of the others runs.
 class FOVEA_API Model {
@@ -174,16 +176,23 @@ class FOVEA_API Model {
     std::int64_t naive_bytes = 0;
   };
   MemoryReport training_memory(std::int64_t batch_size);
+  /// What training (or, before compile(), prediction) with batches of this size takes, and the
+  /// largest batch that fits; see plan_report.h. Computes nothing.
+  PlanReport plan_report(std::int64_t batch_size, std::int64_t memory_bytes = 0);
   /// The time of every kernel of a training step or a prediction, the median of so many runs on a
   /// random batch. Weights and all other state are put back afterwards. Training needs compile().
   Profile profile(std::int64_t batch_size, ProfileMode mode = ProfileMode::train, int repeats = 20);
 
   /// Network, weights, optimizer with its state, random state, class names, in one safetensors
-  /// file, written atomically: on any failure an existing file stays as it was (`io`).
+  /// file; where the name ends in .keras, .h5 or .onnx, what that format can hold, for Keras or
+  /// ONNX. Written atomically: on any failure an existing file stays as it was (`io`). Throws
+  /// unsupported, naming the layer, for what the format cannot express.
   void save(const std::string& path) const;
-  /// Parameters and running statistics alone, for load_weights(); written as save() writes.
+  /// Parameters and running statistics alone, for load_weights(); written as save() writes. Names
+  /// ending in .weights.h5 give Keras's files.
   void save_weights(const std::string& path) const;
-  /// The model of a file. Throws io or parse for what is missing, truncated or corrupt.
+  /// The model of a file of any of those formats, told by its contents. Throws io or parse for what
+  /// is missing, truncated or corrupt.
   static Model load(const std::string& path, ModelOptions options = {});
   /// Weights alone from a file into this model, whose architecture must agree: throws
   /// shape_mismatch naming the first difference, and then changes nothing.

@@ -1,0 +1,76 @@
+// What the scripts of this folder drive the library with. Arrays travel as safetensors files whose
+// tensors are named as the model's inputs and outputs.
+//
+//   fovea_io predict MODEL INPUTS OUTPUTS
+//   fovea_io convert FROM TO              (formats by the names)
+//   fovea_io train MODEL INPUTS STEPS TO  (also "target:<output>"; the model's own optimizer)
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "fovea/model.h"
+#include "host/io/safetensors.h"
+
+namespace fovea {
+namespace {
+
+Tensor take(const SafetensorsFile& file, const std::string& name) {
+  for (const auto& [key, tensor] : file.tensors) {
+    if (key == name) return tensor;
+  }
+  fail(ErrorCode::invalid_argument, "there is no tensor '", name, "' in the file of inputs");
+}
+
+std::vector<Tensor> inputs_of(const Model& model, const SafetensorsFile& file) {
+  std::vector<Tensor> inputs;
+  for (const InputSpec& input : model.network().inputs()) inputs.push_back(take(file, input.name));
+  return inputs;
+}
+
+void predict(const std::string& path, const std::string& from, const std::string& to) {
+  Model model = Model::load(path);
+  const std::vector<Tensor> outputs = model.predict_all(inputs_of(model, read_safetensors(from)));
+  SafetensorsFile file;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    file.tensors.emplace_back(model.network().outputs()[i].name, outputs[i]);
+  }
+  write_safetensors(to, file);
+}
+
+void train(const std::string& path, const std::string& from, int steps, const std::string& to) {
+  Model model = Model::load(path);
+  const SafetensorsFile file = read_safetensors(from);
+  std::vector<Tensor> targets;
+  for (const OutputSpec& output : model.network().outputs()) {
+    targets.push_back(take(file, "target:" + output.name));
+  }
+  for (int i = 0; i < steps; ++i) model.train_on_batch(inputs_of(model, file), targets);
+  model.save(to);
+}
+
+int run(const std::vector<std::string>& words) {
+  const std::string command = words.empty() ? "" : words[0];
+  if (command == "predict" && words.size() == 4) {
+    predict(words[1], words[2], words[3]);
+  } else if (command == "convert" && words.size() == 3) {
+    Model::load(words[1]).save(words[2]);
+  } else if (command == "train" && words.size() == 5) {
+    train(words[1], words[2], std::stoi(words[3]), words[4]);
+  } else {
+    std::cerr << "usage: fovea_io predict|convert|train ...; see its source\n";
+    return 2;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace fovea
+
+int main(int argc, char** argv) {
+  try {
+    return fovea::run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << "\n";
+    return 1;
+  }
+}
