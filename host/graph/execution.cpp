@@ -77,10 +77,27 @@ Execution::Execution(std::shared_ptr<const Plan> plan, Variables& variables,
       arena_(std::move(arena)),
       wait_for_steps_(wanted("FOVEA_SYNC")),
       mark_ranges_(wanted("FOVEA_NVTX")) {
-  arena_->reserve(plan_->arena_bytes());
   for (const Plan::Named& variable : plan_->variables()) {
     variables_.push_back(variables.at(variable.name).data);
   }
+  make_kernels();
+}
+
+Execution::Execution(std::shared_ptr<const Plan> plan, std::shared_ptr<const Prepared> prepared,
+                     std::shared_ptr<Arena> arena)
+    : plan_(std::move(plan)),
+      arena_(std::move(arena)),
+      prepared_(std::move(prepared)),
+      wait_for_steps_(wanted("FOVEA_SYNC")),
+      mark_ranges_(wanted("FOVEA_NVTX")) {
+  for (std::size_t slot = 0; slot < plan_->variables().size(); ++slot) {
+    variables_.push_back(prepared_->variable(static_cast<int>(slot)));
+  }
+  make_kernels();
+}
+
+void Execution::make_kernels() {
+  arena_->reserve(plan_->arena_bytes());
   inputs_.resize(plan_->inputs().size());
   const KernelScope scope(*plan_->device(), plan_->options().threads);
   for (const PlanStep& step : plan_->steps()) {
@@ -102,6 +119,8 @@ void* Execution::address(int value) const {
       return variables_[static_cast<std::size_t>(planned.slot)];
     case Storage::constant:
       return plan_->constant(planned.slot);
+    case Storage::prepared:
+      return prepared_->value(planned.slot);
     case Storage::input:
       break;
   }
@@ -223,10 +242,11 @@ Tensor Execution::output(std::size_t index) const {
   return result;
 }
 
-void Execution::copy_output(std::size_t index, void* to) const {
+void Execution::copy_output(std::size_t index, void* to, std::int64_t rows) const {
   const int value = plan_->outputs().at(index).value;
-  const PlannedValue& planned = plan_->values()[static_cast<std::size_t>(value)];
-  arena_->stream().download(to, address(value), static_cast<std::size_t>(planned.type.bytes()));
+  const ValueType& type = plan_->values()[static_cast<std::size_t>(value)].type;
+  const std::int64_t bytes = rows < 0 ? type.bytes() : type.bytes() / type.shape[0] * rows;
+  arena_->stream().download(to, address(value), static_cast<std::size_t>(bytes));
 }
 
 std::string Execution::first_nonfinite(const Step& step) const {

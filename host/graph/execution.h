@@ -8,6 +8,7 @@
 
 #include "fovea/tensor.h"
 #include "host/graph/plan.h"
+#include "host/graph/prepared.h"
 #include "host/graph/variables.h"
 
 namespace fovea {
@@ -42,6 +43,9 @@ class FOVEA_INTERNAL Arena {
 class FOVEA_INTERNAL Execution {
  public:
   Execution(std::shared_ptr<const Plan> plan, Variables& variables, std::shared_ptr<Arena> arena);
+  /// Of a plan with constant variables.
+  Execution(std::shared_ptr<const Plan> plan, std::shared_ptr<const Prepared> prepared,
+            std::shared_ptr<Arena> arena);
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
 
@@ -66,7 +70,8 @@ class FOVEA_INTERNAL Execution {
   /// Copies an output of the last run, by its place in Plan::outputs. Valid until another execution
   /// of the same arena runs.
   Tensor output(std::size_t index) const;
-  void copy_output(std::size_t index, void* to) const;
+  /// Of `rows` of it, or of all.
+  void copy_output(std::size_t index, void* to, std::int64_t rows = -1) const;
 
   /// Runs step by step and returns the path and op of the first node that writes a NaN or an
   /// infinity; empty when there is none. For diagnosis: slow. Effects take place as in run().
@@ -95,6 +100,7 @@ class FOVEA_INTERNAL Execution {
     bool shared = false;           ///< whether `memory` is the caller's
   };
 
+  void make_kernels();
   void resolve();
   void* address(int value) const;
   void place_inputs();
@@ -106,6 +112,7 @@ class FOVEA_INTERNAL Execution {
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Arena> arena_;
   std::vector<void*> variables_;
+  std::shared_ptr<const Prepared> prepared_;  ///< null: the variables may change
   std::vector<Input> inputs_;
   std::vector<Step> steps_;
   std::vector<void*> pointers_;

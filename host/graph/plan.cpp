@@ -66,6 +66,34 @@ int Plan::new_value(const ValueType& type, const Layout& layout) {
   return root_.back();
 }
 
+bool Plan::is_constant(int value) const {
+  const Storage storage = values_[static_cast<std::size_t>(value)].storage;
+  return options_.constant_variables &&
+         (storage == Storage::variable || storage == Storage::constant ||
+          storage == Storage::prepared);
+}
+
+std::valarray<bool> Plan::which_are_constant(const std::vector<int>& values) const {
+  std::valarray<bool> constant(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) constant[i] = is_constant(values[i]);
+  return constant;
+}
+
+/// Where its inputs never change, a step belongs into the prologue.
+void Plan::append(PlanStep step) {
+  const bool once = std::all_of(step.inputs.begin(), step.inputs.end(),
+                                [&](int input) { return is_constant(input); }) &&
+                    step.op->effects().empty();
+  if (once) {
+    for (int output : step.outputs) {
+      PlannedValue& value = values_[static_cast<std::size_t>(output)];
+      value.storage = Storage::prepared;
+      value.slot = output;
+    }
+  }
+  (once ? prologue_ : steps_).push_back(std::move(step));
+}
+
 void Plan::lower() {
   planned_.assign(static_cast<std::size_t>(graph_.value_count()), -1);
   const std::vector<int> uses = graph_.use_counts();
@@ -148,13 +176,15 @@ int Plan::in_layout(int value, const Layout& layout, const std::string& path) {
   step.input_layouts = {source.layout};
   step.wanted_outputs = {layout};
   step.output_used = {true};
+  step.input_constant = which_are_constant(step.inputs);
   step.outputs = {-1};
   Lowering lowering;
   choose_kernel(step, lowering);
   step.outputs = {new_value(source.type, layout)};
   step.workspace_bytes = lowering.workspace_bytes;
-  steps_.push_back(std::move(step));
-  return reordered_[key] = steps_.back().outputs.front();
+  const int reordered = step.outputs.front();
+  append(std::move(step));
+  return reordered_[key] = reordered;
 }
 
 void Plan::lower_node(const Node& node, const std::vector<int>& uses) {
@@ -182,6 +212,7 @@ void Plan::lower_node(const Node& node, const std::vector<int>& uses) {
     planned_[static_cast<std::size_t>(node.outputs[0].id)] = view;
     return;
   }
+  step.input_constant = which_are_constant(step.inputs);
   step.outputs.assign(node.outputs.size(), -1);
   Lowering lowering;
   choose_kernel(step, lowering);
@@ -196,7 +227,7 @@ void Plan::lower_node(const Node& node, const std::vector<int>& uses) {
   }
   step.workspace_bytes = lowering.workspace_bytes;
   step.in_place = std::move(lowering.in_place);
-  steps_.push_back(std::move(step));
+  append(std::move(step));
 }
 
 void Plan::plan_arena() {

@@ -18,6 +18,9 @@ class Autotuner;
 
 struct PlanOptions {
   int threads = 1;
+  /// Variables keep their values over all runs: what depends on them alone is computed once, see
+  /// Plan::prologue.
+  bool constant_variables = false;
   bool allow_tf32 = false;
   /// Measures the candidates on a device other than the host and takes the fastest. Null: the first
   /// to accept is taken.
@@ -36,13 +39,14 @@ Candidates permitted_candidates(const Device& device, std::string_view op,
                                 const PlanOptions& options);
 
 /// Where a planned value lives.
-enum class Storage { arena, input, variable, constant };
+enum class Storage { arena, input, variable, constant, prepared };
 
 struct PlannedValue {
   ValueType type;
   Layout layout;
   Storage storage = Storage::arena;
-  /// Index into Plan::inputs, variables or constants; for the arena, the index of its block.
+  /// Index into Plan::inputs, variables or constants; for the arena, the index of its block; of a
+  /// prepared value, its own.
   int slot = -1;
   std::int64_t bytes() const { return layout.plain() ? type.bytes() : layout.bytes; }
 };
@@ -61,15 +65,21 @@ struct PlanStep {
   std::vector<Layout> input_layouts;   ///< as the factory was told
   std::vector<Layout> wanted_outputs;  ///< of a Reorder
   std::valarray<bool> output_used;     ///< contiguous, unlike a vector's bools
+  std::valarray<bool> input_constant;  ///< likewise; empty: none is
   std::int64_t workspace_bytes = 0;
   int workspace_block = -1;
   std::vector<std::pair<int, int>> in_place;
 
   LowerRequest request(const PlanOptions& options) const {
-    return {input_types,        output_types,
-            input_layouts,      {std::begin(output_used), outputs.size()},
-            wanted_outputs,     options.threads,
-            options.allow_tf32, variant};
+    return {input_types,
+            output_types,
+            input_layouts,
+            {std::begin(output_used), outputs.size()},
+            wanted_outputs,
+            options.threads,
+            options.allow_tf32,
+            variant,
+            {std::begin(input_constant), input_constant.size()}};
   }
   /// "cudnn", or for a variant that was measured faster "cudnn#3".
   std::string kernel_name() const {
@@ -93,6 +103,9 @@ class FOVEA_INTERNAL Plan {
   const std::shared_ptr<Device>& device() const { return device_; }
   const PlanOptions& options() const { return options_; }
   const std::vector<PlanStep>& steps() const { return steps_; }
+  /// With PlanOptions::constant_variables, the steps that depend on variables and constants alone:
+  /// they run once, before all others, and what they give is prepared (see Prepared).
+  const std::vector<PlanStep>& prologue() const { return prologue_; }
   const std::vector<PlannedValue>& values() const { return values_; }
   const std::vector<ArenaBlock>& blocks() const { return blocks_; }
   const std::vector<Named>& inputs() const { return inputs_; }
@@ -115,11 +128,15 @@ class FOVEA_INTERNAL Plan {
   int in_layout(int value, const Layout& layout, const std::string& path);
   void plan_arena();
   int new_value(const ValueType& type, const Layout& layout);
+  bool is_constant(int value) const;
+  std::valarray<bool> which_are_constant(const std::vector<int>& values) const;
+  void append(PlanStep step);
 
   Graph graph_;
   std::shared_ptr<Device> device_;
   PlanOptions options_;
   std::vector<PlanStep> steps_;
+  std::vector<PlanStep> prologue_;
   std::vector<PlannedValue> values_;
   std::vector<int> planned_;  ///< planned value of each graph value
   std::vector<int> root_;     ///< planned value whose memory each planned value shares

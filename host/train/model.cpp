@@ -124,12 +124,7 @@ std::string Model::Impl::plan_key(const StepSpec& spec) const {
   return key;
 }
 
-std::shared_ptr<const Plan> Model::Impl::plan(const StepSpec& spec) {
-  const std::lock_guard<std::mutex> lock(plans_mutex_);
-  std::shared_ptr<const Plan>& cached = plans_[plan_key(spec)];
-  if (cached) return cached;
-  const Graph graph = build_step_graph(network, compiled ? &*compiled : nullptr, spec);
-  variables->create_missing(graph, options.seed);
+PlanOptions Model::Impl::plan_options() const {
   PlanOptions plan_options;
   plan_options.threads = threads;
   plan_options.allow_tf32 = precision.allow_tf32;
@@ -137,7 +132,16 @@ std::shared_ptr<const Plan> Model::Impl::plan(const StepSpec& spec) {
   if (const char* forced = std::getenv("FOVEA_KERNEL")) {
     plan_options.force = parse_forced_kernels(forced);
   }
-  return cached = compile_graph(graph, device, plan_options, fusion_wanted());
+  return plan_options;
+}
+
+std::shared_ptr<const Plan> Model::Impl::plan(const StepSpec& spec) {
+  const std::lock_guard<std::mutex> lock(plans_mutex_);
+  std::shared_ptr<const Plan>& cached = plans_[plan_key(spec)];
+  if (cached) return cached;
+  const Graph graph = build_step_graph(network, compiled ? &*compiled : nullptr, spec);
+  variables->create_missing(graph, options.seed);
+  return cached = compile_graph(graph, device, plan_options(), fusion_wanted());
 }
 
 Execution& Model::Impl::execution(const StepSpec& spec) {

@@ -59,6 +59,8 @@ struct Model::Impl {
   bool frozen(const std::string& path) const;
   const CompileOptions& require_compiled(const char* what) const;
 
+  /// How this model's plans are made.
+  PlanOptions plan_options() const;
   /// Plans are cached by everything they depend on. Makes missing variables, too.
   std::shared_ptr<const Plan> plan(const StepSpec& spec);
   /// The one execution of a plan that shares the main arena; not for predict().

@@ -100,6 +100,9 @@ struct LowerRequest {
   /// Which of the candidate's ways to compute this: 0 is the one that it thinks best. See
   /// Lowering::variants.
   int variant = 0;
+  /// One per input: whether it has the same values in every run, so that bringing it into a layout
+  /// costs nothing. Empty: none has.
+  std::span<const bool> input_constant{};
 };
 
 /// An accepting candidate's answer. Empty layout lists mean: all plain.

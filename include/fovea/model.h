@@ -207,6 +207,8 @@ class FOVEA_API Model {
   struct Impl;
 
  private:
+  friend class Predictor;
+
   std::unique_ptr<Impl> impl_;
 };
 

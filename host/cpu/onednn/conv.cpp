@@ -1,6 +1,6 @@
 // Convolutions. oneDNN chooses the formats of pictures and weights (its blocked ones are far faster
-// than plain ones); the weights, which stay plain in the plan, are reordered in each run, which
-// takes a few microseconds.
+// than plain ones). Weights that change between runs stay plain in the plan and are reordered in
+// each of them, which takes a few microseconds.
 #include "fovea/ops/conv.h"
 
 #include <algorithm>
@@ -79,15 +79,18 @@ std::vector<Algorithm> algorithms_for(const Problem& p, const Shape& tiled,
   return {Algorithm::convolution_direct};
 }
 
-constexpr auto kTraining = dnnl::prop_kind::forward_training;
-
-/// Without a bias where `bias` is null.
+/// Without a bias where `bias` is null. Of constant weights, Winograd's transformation is left to
+/// the reorder into its format.
 dnnl::convolution_forward::primitive_desc describe_forward(const Problem& p, Algorithm algorithm,
                                                            Tag format,
                                                            const dnnl::primitive_attr& attributes,
-                                                           const Desc* bias) {
+                                                           const Desc* bias,
+                                                           bool constant_weights = false) {
+  const bool transformed = constant_weights && algorithm == Algorithm::convolution_winograd;
+  const auto kind =
+      transformed ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training;
   return describe<dnnl::convolution_forward>(
-      cpu_engine(), attributes, kTraining, algorithm, tagged_desc(p.x, format), p.any_weights,
+      cpu_engine(), attributes, kind, algorithm, tagged_desc(p.x, format), p.any_weights,
       bias != nullptr ? *bias : Desc(), tagged_desc(p.y, format), p.strides, p.dilations,
       p.pads_before, p.pads_after);
 }
@@ -116,8 +119,9 @@ LowerResult forward(const Problem& problem, const LowerRequest& request,
   const bool biased = request.inputs.size() > 2;
   const Desc* bias = biased ? &problem.bias : nullptr;
   const std::vector<Algorithm> algorithms = algorithms_for(problem, problem.y.shape, kForwardPays);
+  const bool constant = is_constant(request, 1);
   const auto plain = first_fast(algorithms, [&](Algorithm algorithm, Tag tag) {
-    return describe_forward(problem, algorithm, tag, recipe_attributes(), bias);
+    return describe_forward(problem, algorithm, tag, recipe_attributes(), bias, constant);
   });
   if (!plain) return no_fast_kernel();
   if (!has_activation(activation)) return Decline{"oneDNN has no such activation"};
@@ -131,7 +135,7 @@ LowerResult forward(const Problem& problem, const LowerRequest& request,
     dnnl::primitive_attr attributes = recipe_attributes();
     attributes.set_post_ops(operations);
     const auto fused = first_fast(algorithms, [&](Algorithm algorithm, Tag tag) {
-      return describe_forward(problem, algorithm, tag, attributes, bias);
+      return describe_forward(problem, algorithm, tag, attributes, bias, constant);
     });
     if (!fused || fused->dst_desc() != plain->dst_desc()) {
       return Decline{"oneDNN cannot add this activation or residual to its convolution"};

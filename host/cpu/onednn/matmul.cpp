@@ -1,4 +1,5 @@
-// Matrix products. All matrices stay plain; transposing is a matter of strides.
+// Matrix products. Matrices stay plain, but for weights that never change; transposing is a matter
+// of strides.
 #include "fovea/ops/matmul.h"
 
 #include "host/cpu/onednn/activation.h"
@@ -30,13 +31,15 @@ LowerResult product(const LowerRequest& request, bool transpose_a, bool transpos
     append_eltwise(operations, function->forward, function->alpha);
     attributes.set_post_ops(operations);
   }
-  const auto desc = describe<dnnl::matmul>(cpu_engine(), attributes, a, b, bias, c);
+  const bool any_format = is_constant(request, 1) && !transpose_b;
+  const Desc wanted_b = any_format ? Desc(dims_of(request.inputs[1].shape), kF32, Tag::any) : b;
+  const auto desc = describe<dnnl::matmul>(cpu_engine(), attributes, a, wanted_b, bias, c);
   if (is_reference(desc.impl_info_str())) {
     return Decline{"oneDNN has only its reference kernel for this product"};
   }
   Recipe recipe(request);
   Recipe::Arguments arguments = {{DNNL_ARG_SRC, recipe.plain_input(0, a, a)},
-                                 {DNNL_ARG_WEIGHTS, recipe.plain_input(1, b, b)},
+                                 {DNNL_ARG_WEIGHTS, recipe.plain_input(1, b, desc.weights_desc())},
                                  {DNNL_ARG_DST, recipe.output(0, c)}};
   if (biased) arguments.emplace_back(DNNL_ARG_BIAS, recipe.plain_input(2, bias, bias));
   recipe.run<dnnl::matmul>(desc, arguments);

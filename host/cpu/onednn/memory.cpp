@@ -88,6 +88,14 @@ Desc plain_desc(const ValueType& type) {
   return {dims, data_type_of(type.dtype), strides};
 }
 
+Desc plain_desc_for(const ValueType& type, const Desc& other) {
+  const Dims dims = parts_of(other).dims;
+  const Shape& w = type.shape;
+  if (dims.size() != 5 || w.rank() != 4) return plain_desc(type);
+  return {dims, data_type_of(type.dtype),
+          Dims{dims[1] * w[1] * w[2] * w[3], w[1] * w[2] * w[3], 1, w[2] * w[3], w[3]}};
+}
+
 Desc desc_of(const ValueType& type, const Layout& layout) {
   return layout.plain() ? plain_desc(type) : desc_table().at(layout.id);
 }

@@ -22,6 +22,9 @@ Dims dims_of(const Shape& shape);
 Desc tagged_desc(const ValueType& type, Tag tag);
 /// A value's descriptor in our row-major order.
 Desc plain_desc(const ValueType& type);
+/// The same, to be reordered into `other`: the library gives weights in groups an axis of their
+/// own.
+Desc plain_desc_for(const ValueType& type, const Desc& other);
 /// The same from a layout of a plan, which is plain or came from layout_of.
 Desc desc_of(const ValueType& type, const Layout& layout);
 /// A descriptor as a plan's layout: plain where the memory is in our row-major order.

@@ -1,4 +1,6 @@
 // Moving values between formats, and joining them.
+#include <optional>
+
 #include "fovea/ops/basic.h"
 #include "host/cpu/onednn/families.h"
 #include "host/cpu/onednn/picture.h"
@@ -6,6 +8,19 @@
 
 namespace fovea::onednn {
 namespace {
+
+/// By way of a dense format, where there is one. Throws dnnl::error where the library cannot.
+Lowering lower_reorder(const LowerRequest& request, std::optional<Tag> by_way_of) {
+  const Desc to = desc_of(request.outputs[0], request.wanted_outputs[0]);
+  const Layout& layout = request.input_layouts[0];
+  const Desc from =
+      layout.plain() ? plain_desc_for(request.inputs[0], to) : desc_of(request.inputs[0], layout);
+  Recipe recipe(request);
+  Recipe::Handle source = recipe.input(0, from, layout);
+  if (by_way_of) source = recipe.reordered(source, tagged_desc(request.inputs[0], *by_way_of));
+  recipe.reorder(source, recipe.output(0, to));
+  return std::move(recipe).lowering();
+}
 
 /// Also takes the bytes and integers of a pooling's argmax.
 LowerResult reorder(const ops::Reorder&, const LowerRequest& request) {
@@ -17,14 +32,12 @@ LowerResult reorder(const ops::Reorder&, const LowerRequest& request) {
   }
   const ThreadCount scope(request.threads);
   try {
-    const Desc from = desc_of(request.inputs[0], request.input_layouts[0]);
-    const Desc to = desc_of(request.outputs[0], request.wanted_outputs[0]);
-    const dnnl::reorder::primitive_desc desc(cpu_engine(), from, cpu_engine(), to,
-                                             recipe_attributes());
-    Recipe recipe(request);
-    recipe.run<dnnl::reorder>(
-        desc, {{DNNL_ARG_FROM, recipe.input(0, from)}, {DNNL_ARG_TO, recipe.output(0, to)}});
-    return std::move(recipe).lowering();
+    return lower_reorder(request, {});
+  } catch (const dnnl::error&) {
+    // Some formats, such as Winograd's of weights, are made from (N, C, H, W) alone.
+  }
+  try {
+    return lower_reorder(request, Tag::nchw);
   } catch (const dnnl::error& error) {
     return Decline{std::string("oneDNN: ") + error.what()};
   }

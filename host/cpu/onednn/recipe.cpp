@@ -83,6 +83,7 @@ class RecipeKernel final : public Kernel {
 Recipe::Recipe(const LowerRequest& request)
     : input_types_(request.inputs.begin(), request.inputs.end()),
       output_types_(request.outputs.begin(), request.outputs.end()),
+      input_constant_(request.input_constant.begin(), request.input_constant.end()),
       input_layouts_(request.inputs.size()),
       output_layouts_(request.outputs.size()),
       threads_(request.threads) {}
@@ -99,7 +100,11 @@ Recipe::Handle Recipe::scratch(const Desc& desc) {
 }
 
 Recipe::Handle Recipe::input(std::size_t index, const Desc& desc) {
-  input_layouts_[index] = layout_of(input_types_[index], desc);
+  return input(index, desc, layout_of(input_types_[index], desc));
+}
+
+Recipe::Handle Recipe::input(std::size_t index, const Desc& desc, const Layout& layout) {
+  input_layouts_[index] = layout;
   return operand(Operand::Place::input, index, desc);
 }
 
@@ -109,11 +114,11 @@ Recipe::Handle Recipe::output(std::size_t index, const Desc& desc) {
 }
 
 Recipe::Handle Recipe::plain_input(std::size_t index, const Desc& plain, const Desc& wanted) {
+  const bool constant = index < input_constant_.size() && input_constant_[index];
+  if (constant && plain != wanted) return input(index, wanted);
   const Handle source = operand(Operand::Place::input, index, plain);
   if (plain == wanted) return source;
-  const Handle converted = scratch(wanted);
-  append_reorder(source, converted);
-  return converted;
+  return reordered(source, wanted);
 }
 
 Recipe::Handle Recipe::plain_output(std::size_t index, const Desc& plain, const Desc& given) {
@@ -129,15 +134,21 @@ void Recipe::append(const dnnl::primitive& primitive, const Desc& scratchpad, Ar
   steps_.push_back({primitive, std::move(arguments)});
 }
 
-void Recipe::append_reorder(Handle from, Handle to) {
+void Recipe::reorder(Handle from, Handle to) {
   const dnnl::reorder::primitive_desc desc(cpu_engine(), operands_[from].memory.get_desc(),
                                            cpu_engine(), operands_[to].memory.get_desc(),
                                            recipe_attributes());
   run<dnnl::reorder>(desc, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
 }
 
+Recipe::Handle Recipe::reordered(Handle from, const Desc& desc) {
+  const Handle to = scratch(desc);
+  reorder(from, to);
+  return to;
+}
+
 Lowering Recipe::lowering() && {
-  for (const auto& [from, to] : output_reorders_) append_reorder(from, to);
+  for (const auto& [from, to] : output_reorders_) reorder(from, to);
   Lowering lowering;
   lowering.kernel = std::make_unique<RecipeKernel>(std::move(operands_), steps_, threads_);
   lowering.input_layouts = std::move(input_layouts_);
@@ -145,6 +156,10 @@ Lowering Recipe::lowering() && {
   lowering.workspace_bytes = static_cast<std::int64_t>(workspace_bytes_);
   lowering.in_place = std::move(in_place_);
   return lowering;
+}
+
+bool is_constant(const LowerRequest& request, std::size_t input) {
+  return input < request.input_constant.size() && request.input_constant[input];
 }
 
 dnnl::primitive_attr recipe_attributes() {

@@ -24,11 +24,18 @@ class Recipe {
   /// An input or output in the layout that `desc` says.
   Handle input(std::size_t index, const Desc& desc);
   Handle output(std::size_t index, const Desc& desc);
-  /// An input that stays plain in the plan, such as weights, and is described by `plain`. Where the
-  /// primitive wants it as `wanted`, it is reordered into scratch memory in each run.
+  /// An input in this layout of the plan's, which `desc` describes.
+  Handle input(std::size_t index, const Desc& desc, const Layout& layout);
+  /// An input such as weights, that is described by `plain` and that the primitive wants as
+  /// `wanted`. Constant ones are brought into that format once; others stay plain in the plan, and
+  /// are reordered into scratch memory in each run.
   Handle plain_input(std::size_t index, const Desc& plain, const Desc& wanted);
   /// The same for an output, such as the gradient of weights.
   Handle plain_output(std::size_t index, const Desc& plain, const Desc& given);
+
+  /// Appends a reorder, into memory that there is or into scratch memory.
+  void reorder(Handle from, Handle to);
+  Handle reordered(Handle from, const Desc& desc);
 
   /// Appends a primitive; its scratchpad comes from the plan's workspace.
   template <class Primitive>
@@ -57,19 +64,22 @@ class Recipe {
   Handle operand(Operand::Place place, std::size_t index, const Desc& desc);
   Handle scratch(const Desc& desc);
   void append(const dnnl::primitive& primitive, const Desc& scratchpad, Arguments arguments);
-  void append_reorder(Handle from, Handle to);
 
   std::vector<Operand> operands_;
   std::vector<Step> steps_;
   std::vector<std::pair<Handle, Handle>> output_reorders_;  ///< run after the steps
   std::vector<ValueType> input_types_;
   std::vector<ValueType> output_types_;
+  std::vector<bool> input_constant_;
   std::vector<Layout> input_layouts_;
   std::vector<Layout> output_layouts_;
   std::vector<std::pair<int, int>> in_place_;
   std::size_t workspace_bytes_ = 0;
   int threads_;
 };
+
+/// Whether an input has the same values in every run.
+bool is_constant(const LowerRequest& request, std::size_t input);
 
 /// Attributes of a primitive that is to be part of a recipe: the caller provides the scratchpad.
 dnnl::primitive_attr recipe_attributes();

@@ -293,6 +293,17 @@ std::int64_t reduction_bytes(const Reduction&, const LowerRequest& request) {
   return chunk_sum_bytes(request.inputs[0].shape.numel());
 }
 
+/// From plain to plain; what other layouts mean, only their libraries know.
+LowerResult reorder(const ops::Reorder& op, const LowerRequest& request) {
+  static const auto copies = any_type(copy<ops::Reorder>);
+  for (const auto& layouts : {request.input_layouts, request.wanted_outputs}) {
+    for (const Layout& layout : layouts) {
+      if (!layout.plain()) return Decline{"the layout is of a library, " + layout.library};
+    }
+  }
+  return copies(op, request);
+}
+
 }  // namespace
 
 void add_reference_basic(KernelTable& table) {
@@ -315,7 +326,7 @@ void add_reference_basic(KernelTable& table) {
                                           {{}, reduction_bytes<ops::WeightPenalty>}));
   table.add<ops::WeightPenaltyBackward>(
       "reference", reference(weight_penalty_backward<float>, weight_penalty_backward<double>));
-  table.add<ops::Reorder>("reference", any_type(copy<ops::Reorder>));
+  table.add<ops::Reorder>("reference", reorder);
 }
 
 }  // namespace fovea::cpu
