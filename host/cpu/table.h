@@ -11,4 +11,9 @@ namespace fovea {
 /// found of the fast path, for devices().
 std::string fill_cpu_table(KernelTable& table);
 
+namespace cpu {
+/// Products of few rows with large weights.
+void add_thin_matmul(KernelTable& table);
+}  // namespace cpu
+
 }  // namespace fovea

@@ -19,6 +19,7 @@
 #include "fovea/numeric.h"
 #include "fovea/ops.h"
 #include "fovea/optimizer.h"
+#include "fovea/plan_report.h"
 #include "fovea/predictor.h"
 #include "fovea/preprocessing.h"
 #include "fovea/profile.h"

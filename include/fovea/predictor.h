@@ -13,7 +13,7 @@ namespace fovea {
 
 struct PredictorOptions {
   /// The numbers of samples to make plans for, each at least 1. A call with another number takes
-  /// the largest that fit, one after another; what is left over is filled up with zeros.
+  /// the largest that fit, one after another; a rest runs as part of a batch of the smallest.
   std::vector<std::int64_t> batch_sizes = {1};
   std::string device{};     ///< as ModelOptions::device; empty: the model's
   std::string precision{};  ///< as ModelOptions::precision; empty: the model's

@@ -55,6 +55,18 @@ std::vector<OpCase> matmul_cases() {
   add_fused(products[2], "leaky_relu", {Activation::Kind::leaky_relu, 0.3}, cases);
   for (OpCase& op_case : cases) op_case = op_case.must_accept({"onednn"});
 
+  // Few rows and weights that no cache keeps; an odd number of rows of w, and of columns.
+  const std::size_t thin = cases.size();
+  for (const std::int64_t rows : {1, 2}) {
+    const Product product{"thin" + std::to_string(rows), rows, 515, 517};
+    add_fused(product, "bias", {}, cases);
+    add_fused(product, "relu", {Activation::Kind::relu, 0}, cases);
+    cases.push_back(OpCase(product.label, ops::MatMul{}, {{{rows, 515}}, {{515, 517}}}));
+  }
+  for (std::size_t i = thin; i < cases.size(); ++i) {
+    cases[i] = cases[i].must_accept({"thin", "onednn"});
+  }
+
   for (const Shape& x : {Shape{1, 1}, Shape{5, 7}, Shape{3, 4, 5, 17}, Shape{32, 64}}) {
     const std::string label = std::to_string(x.rank()) + "d_" + std::to_string(x.c());
     cases.push_back(OpCase(label, ops::AddBias{}, {{x}, {{x.c()}}}).differentiate({0, 1}));

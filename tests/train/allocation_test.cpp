@@ -3,6 +3,7 @@
 // since they are not ours to avoid.
 #include <gtest/gtest.h>
 
+#include "fovea/predictor.h"
 #include "tests/support/interposed/allocations.h"
 #include "tests/train/small_data.h"
 
@@ -33,6 +34,19 @@ TEST(Allocations, MoreStepsAllocateNoMore) {
   std::printf("allocations in 40 more steps: %d of this library, %d inside oneDNN\n",
               long_fit.ours - short_fit.ours, long_fit.libraries - short_fit.libraries);
   EXPECT_EQ(long_fit.ours - short_fit.ours, 0);
+}
+
+TEST(Allocations, APredictorsCallsAllocateNothing) {
+  Model model(small_cnn(), {.device = "cpu", .threads = 2});
+  const Predictor predictor(model, {.batch_sizes = {1, 4}});
+  const std::vector<Tensor> x = {bright_channel(7).x.to(DType::f32)};
+  std::vector<Tensor> y = {predictor.predict(x[0])};
+  start_counting_allocations();
+  for (int i = 0; i < 20; ++i) predictor.run(x, y);
+  const Allocations counted = stop_counting_allocations();
+  std::printf("allocations in 20 predictions: %d of this library, %d inside oneDNN\n", counted.ours,
+              counted.libraries);
+  EXPECT_EQ(counted.ours, 0);
 }
 
 }  // namespace
