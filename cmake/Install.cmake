@@ -1,16 +1,32 @@
-# `cmake --install`: the library, the plug-ins beside it, the public headers and what another
-# project's find_package(fovea) reads.
+# `cmake --install`: the library, the plug-ins beside it, the public headers, and what other projects
+# find it by: find_package(fovea) and pkg-config. Whatever is installed may be moved as a whole.
+#
+# The core and each plug-in are install components of their own, and so packages of their own.
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME core)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fovea)
 install(TARGETS fovea EXPORT fovea LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-get_property(plugins GLOBAL PROPERTY FOVEA_PLUGINS)
-if(plugins)
-  install(TARGETS ${plugins} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-endif()
 install(DIRECTORY include/fovea DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-# All that the library needs at run time is linked privately: the list of targets is the package.
-install(EXPORT fovea FILE fovea-config.cmake NAMESPACE fovea:: DESTINATION ${package_dir})
+get_property(plugins GLOBAL PROPERTY FOVEA_PLUGINS)
+foreach(plugin ${plugins})
+  string(REPLACE fovea_ "" component ${plugin})
+  install(TARGETS ${plugin} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${component})
+endforeach()
+
+string(REPLACE fovea_ "" plugin_names "${plugins}")
+list(JOIN plugin_names ", " plugin_names)
+
+# All that the library needs at run time is linked privately: no other package must be found.
+install(EXPORT fovea FILE fovea-targets.cmake NAMESPACE fovea:: DESTINATION ${package_dir})
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/fovea-config.cmake.in fovea-config.cmake
+  INSTALL_DESTINATION ${package_dir} PATH_VARS CMAKE_INSTALL_LIBDIR)
 write_basic_package_version_file(fovea-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/fovea-config-version.cmake DESTINATION ${package_dir})
+install(FILES ${PROJECT_BINARY_DIR}/fovea-config.cmake
+  ${PROJECT_BINARY_DIR}/fovea-config-version.cmake DESTINATION ${package_dir})
+
+file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/fovea.pc.in fovea.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/fovea.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

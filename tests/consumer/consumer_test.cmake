@@ -1,0 +1,81 @@
+# Installs a build tree, stripped, into a fresh folder and moves it elsewhere; then configures,
+# builds and runs the project beside this file, which finds the library there in both ways. Also
+# holds the library to its size and to what loading it costs.
+set(work ${FOVEA_BINARY_DIR}/consumer_test)
+file(REMOVE_RECURSE ${work})
+
+function(must)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "`${command}` gave ${result}:\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+must(${CMAKE_COMMAND} --install ${FOVEA_BINARY_DIR} --config ${CONFIG} --strip
+  --prefix ${work}/first_prefix)
+set(prefix "${work}/moved prefix")
+file(RENAME ${work}/first_prefix ${prefix})
+set(libdir ${prefix}/${LIBDIR})
+
+# By find_package, with every plug-in that was built as a component.
+set(components ${PLUGINS})
+if(CUDA)
+  list(APPEND components cuda)
+endif()
+must(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${work}/build -D CMAKE_BUILD_TYPE=${CONFIG}
+  -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_PREFIX_PATH=${prefix} "-DCOMPONENTS=${components}"
+  -D CUDA_COMPILER=${CUDA_COMPILER})
+must(${CMAKE_COMMAND} --build ${work}/build)
+foreach(program in_cpp in_c)
+  must(${CMAKE_COMMAND} -E chdir ${work} ${work}/build/${program})
+  message("find_package, ${program}: ${output}")
+endforeach()
+
+# A component that is not there stops the configuration, by name.
+execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${work}/build_missing
+  -D CMAKE_PREFIX_PATH=${prefix} -D COMPONENTS=no_such_plugin
+  RESULT_VARIABLE result OUTPUT_QUIET ERROR_VARIABLE output)
+if(result EQUAL 0 OR NOT output MATCHES "without 'no_such_plugin'")
+  message(FATAL_ERROR "a missing component was not reported: ${result}\n${output}")
+endif()
+
+# By pkg-config.
+find_program(PKG_CONFIG pkg-config)
+if(PKG_CONFIG)
+  must(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${libdir}/pkgconfig
+    ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${work}/build_pc -D CMAKE_BUILD_TYPE=${CONFIG}
+    -D CMAKE_CXX_COMPILER=${CXX} -D BY_PKG_CONFIG=ON)
+  must(${CMAKE_COMMAND} --build ${work}/build_pc)
+  foreach(program in_cpp in_c)
+    must(${CMAKE_COMMAND} -E env "LD_LIBRARY_PATH=${libdir}"
+      ${CMAKE_COMMAND} -E chdir ${work} ${work}/build_pc/${program})
+    message("pkg-config, ${program}: ${output}")
+  endforeach()
+else()
+  message("NOT TESTED: pkg-config is not installed (apt-get install pkg-config)")
+endif()
+
+foreach(plugin ${PLUGINS})
+  if(NOT EXISTS ${libdir}/libfovea_${plugin}.so)
+    message(FATAL_ERROR "libfovea_${plugin}.so was not installed beside the library, in ${libdir}")
+  endif()
+endforeach()
+
+# A process that loads the library and does not use it.
+must(${work}/build/import_cost ${libdir}/libfovea.so)
+message("loading the library: ${output}")
+
+file(REAL_PATH ${libdir}/libfovea.so library)
+file(SIZE ${library} bytes)
+message("libfovea.so, stripped: ${bytes} bytes")
+set(limit 5000000)
+if(CUDA)  # and CUDA's runtime with what binds to it, and the kernels for each architecture
+  execute_process(COMMAND size -A ${library} OUTPUT_VARIABLE sections COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCH "\\.nv_fatbin +([0-9]+)" found "${sections}")
+  math(EXPR limit "${limit} + 2500000 + ${CMAKE_MATCH_1}")
+endif()
+if(bytes GREATER limit)
+  message(FATAL_ERROR "libfovea.so is ${bytes} bytes, stripped; it must stay under ${limit}")
+endif()
