@@ -9,6 +9,7 @@
 #include "fovea/float16.h"
 #include "fovea/image.h"
 #include "fovea/image_filter.h"
+#include "fovea/layer_config.h"
 #include "fovea/layers.h"
 #include "fovea/loss.h"
 #include "fovea/metrics.h"
