@@ -1,6 +1,7 @@
 // Networks from the zoo and from descriptions.
 #include "fovea/network.h"
 
+#include "fovea/layer_config.h"
 #include "fovea/models.h"
 #include "host/c_api/handles.h"
 
@@ -47,6 +48,19 @@ fovea_status fovea_network_from_json(const char* json, fovea_network** out) {
 
 fovea_status fovea_network_to_json(const fovea_network* network, char** out) {
   return guarded([&] { give_out(out, new_text(checked(network).value.to_json().to_string())); });
+}
+
+fovea_status fovea_network_from_keras_json(const char* json, fovea_network** out) {
+  return guarded([&] {
+    const Json description = Json::parse(&required(json, "json"), "Keras's description");
+    give_out(out, std::make_unique<fovea_network>(fovea::network_from_keras(description)));
+  });
+}
+
+fovea_status fovea_network_to_keras_json(const fovea_network* network, char** out) {
+  return guarded([&] {
+    give_out(out, new_text(fovea::network_to_keras(checked(network).value).to_string()));
+  });
 }
 
 void fovea_network_free(fovea_network* network) { fovea::c_api::free_handle(network); }

@@ -197,6 +197,40 @@ FOVEA_API fovea_status fovea_network_from_zoo(const char* name, fovea_network** 
 FOVEA_API fovea_status fovea_network_from_json(const char* json, fovea_network** out);
 /// The network as a list of operations, as saved models hold it.
 FOVEA_API fovea_status fovea_network_to_json(const fovea_network* network, char** out);
+/// From what Keras's model.to_json() gives, and the same for Keras.
+FOVEA_API fovea_status fovea_network_from_keras_json(const char* json, fovea_network** out);
+FOVEA_API fovea_status fovea_network_to_keras_json(const fovea_network* network, char** out);
+
+/// A network that is written down layer by layer, with Keras's layers, settings and defaults:
+///
+///   fovea_symbol x, y;
+///   fovea_network_builder_input(builder, (int64_t[]){28, 28, 1}, 3, FOVEA_F32, NULL, &x);
+///   fovea_network_builder_layer(builder, "Flatten", NULL, &x, 1, &y);
+///   fovea_network_builder_layer(builder, "Dense", "{\"units\": 10}", &y, 1, &y);
+///   fovea_network_builder_finish(builder, &x, 1, &y, 1, &network);
+typedef struct fovea_network_builder fovea_network_builder;
+/// What an input or a layer gives, counted from 0 within one builder.
+typedef int32_t fovea_symbol;
+
+FOVEA_API fovea_status fovea_network_builder_new(fovea_network_builder** out);
+FOVEA_API void fovea_network_builder_free(fovea_network_builder* builder);
+/// `shape` is one sample's, without the axis of the samples. A `name` of NULL chooses one.
+FOVEA_API fovea_status fovea_network_builder_input(fovea_network_builder* builder,
+                                                   const int64_t* shape, int rank,
+                                                   fovea_dtype dtype, const char* name,
+                                                   fovea_symbol* out);
+/// A layer on what others gave, such as "Conv2D" with {"filters": 32, "kernel_size": [3, 3]}, or
+/// "Add" on two. `config` is a JSON object; NULL, where all may have its default. Shapes that do
+/// not fit are found here.
+FOVEA_API fovea_status fovea_network_builder_layer(fovea_network_builder* builder,
+                                                   const char* class_name, const char* config,
+                                                   const fovea_symbol* inputs, size_t input_count,
+                                                   fovea_symbol* out);
+/// The network between these inputs and outputs. The builder may go on being used.
+FOVEA_API fovea_status fovea_network_builder_finish(fovea_network_builder* builder,
+                                                    const fovea_symbol* inputs, size_t input_count,
+                                                    const fovea_symbol* outputs,
+                                                    size_t output_count, fovea_network** out);
 
 FOVEA_API void fovea_network_free(fovea_network* network);
 
@@ -274,8 +308,8 @@ typedef struct fovea_output_loss {
 
 typedef struct fovea_compile_options {
   size_t struct_size;
-  const char* optimizer;  // "sgd", "momentum", "nesterov", "adam" (the default), "adamw",
-                          // "adagrad", "rmsprop", "adamax", "nadam"
+  const char* optimizer;       // "sgd", "momentum", "nesterov", "adam" (the default), "adamw",
+                               // "adagrad", "rmsprop", "adamax", "nadam"
   double learning_rate;        // 0: the optimizer's own default
   const char* optimizer_json;  // what shall not be the default, such as {"momentum": 0.5}
   const char* loss;     // "sparse_categorical_crossentropy" (labels i32), "mean_squared_error", ...
