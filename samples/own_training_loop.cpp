@@ -63,10 +63,9 @@ int main() {
       fovea::make_classification({.n_samples = 600, .n_informative = 5, .class_sep = 1.5});
   const auto [train, validation] = all.split(0.25);
 
-  fovea::Model model(
-      fovea::Sequential{fovea::Input({20}), fovea::Dense(32, {.activation = "relu"}),
-                        fovea::Dense(2, {.activation = "softmax"})},
-      {.device = "cpu", .threads = 1, .seed = 1});
+  fovea::Model model(fovea::Sequential{fovea::Input({20}), fovea::Dense(32, {.activation = "relu"}),
+                                       fovea::Dense(2, {.activation = "softmax"})},
+                     {.device = "cpu", .threads = 1, .seed = 1});
   model.compile({.optimizer = fovea::Adam(0.01),
                  .loss = "sparse_categorical_crossentropy",
                  .metrics = {"accuracy"}});

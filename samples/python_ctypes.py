@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
-"""Fovea from Python through its C interface, with ctypes alone: NumPy arrays without a copy, in
-both directions, and a training that a Python function stops.
-
-  python_ctypes.py <libfovea.so>
-
-Expected output:
-
-  tensors share NumPy's memory: yes
-  NumPy shares a tensor's memory by DLPack: yes
-  a transposed array comes in as it is: yes
-  stopped by Python after epoch ..: yes
-  accuracy 0..., above .9: yes
-  a wrong shape is an error: shape_mismatch
-"""
+# Fovea from Python through its C interface, with ctypes alone: NumPy arrays without a copy, in both
+# directions, and a training that a Python function stops.
+#
+#   python_ctypes.py <libfovea.so>
+#
+# Expected output:
+#
+#   tensors share NumPy's memory: yes
+#   NumPy shares a tensor's memory by DLPack: yes
+#   a transposed array comes in as it is: yes
+#   stopped by Python after epoch ..: yes
+#   accuracy ...., above .9: yes
+#   a wrong shape is an error: shape_mismatch
 
 import ctypes
 import sys
