@@ -5,15 +5,17 @@
 #   //   text after three spaces; a dot stands for any character, since the last digits of what was
 #   //   learned depend on the machine
 #
+# In Python, with # in place of //.
+#
 # cmake -D PROGRAM=... -D SOURCE=... -P run_sample.cmake
 
 file(READ ${SOURCE} source)
-string(REGEX MATCH "// Expected output:\n//\n((//[^\n]*\n)+)" found "${source}")
+string(REGEX MATCH "(//|#) Expected output:\n(//|#)\n(((//|#)( [^\n]*)?\n)+)" found "${source}")
 if(NOT found)
   message(FATAL_ERROR "${SOURCE} has no comment that begins with \"// Expected output:\"")
 endif()
-set(expected "${CMAKE_MATCH_1}")
-string(REGEX REPLACE "(^|\n)// ? ? ?" "\\1" expected "${expected}")
+set(expected "${CMAKE_MATCH_3}")
+string(REGEX REPLACE "(^|\n)(//|#) ? ? ?" "\\1" expected "${expected}")
 string(STRIP "${expected}" expected)
 
 execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE printed RESULT_VARIABLE result)
