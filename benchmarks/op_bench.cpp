@@ -21,9 +21,9 @@
 #include "fovea/json.h"
 #include "fovea/ops/matmul.h"
 #include "host/cpu/parallel.h"
+#include "host/graph/run_op.h"
 #include "samples/command_line.h"
 #include "tests/support/op_case.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

@@ -125,6 +125,8 @@ struct Model::Impl {
     std::shared_ptr<Arena> arena;
     std::map<const Plan*, std::unique_ptr<Execution>> executions;
   };
+  SelfCheckReport selfcheck(const Model& model, const std::string& wanted,
+                            const SelfCheckOptions& settings) const;
   std::unique_ptr<Lane> take_lane();
   void give_back(std::unique_ptr<Lane> lane);
 

@@ -23,6 +23,7 @@
 #include "fovea/predictor.h"
 #include "fovea/preprocessing.h"
 #include "fovea/profile.h"
+#include "fovea/selfcheck.h"
 #include "fovea/split.h"
 #include "fovea/summary.h"
 #include "fovea/table.h"

@@ -100,6 +100,8 @@ struct Arrays {
 };
 
 struct PlanReport;
+struct SelfCheckOptions;
+struct SelfCheckReport;
 
 /// A network at work. fit(), evaluate() and train_on_batch() are for one thread at a time;
 /// predict() may be called from many threads at once while none of the others runs.
@@ -208,6 +210,8 @@ class FOVEA_API Model {
 
  private:
   friend class Predictor;
+  friend FOVEA_API SelfCheckReport selfcheck(const Model& model, const std::string& device,
+                                             const SelfCheckOptions& options);
 
   std::unique_ptr<Impl> impl_;
 };

@@ -10,8 +10,8 @@
 
 #include "host/graph/execution.h"
 #include "host/graph/plan.h"
+#include "host/graph/run_op.h"
 #include "host/graph/variables.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

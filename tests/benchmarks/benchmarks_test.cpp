@@ -10,9 +10,9 @@
 #include "benchmarks/support/report.h"
 #include "benchmarks/support/sampled_reference.h"
 #include "fovea/json.h"
+#include "host/graph/run_op.h"
 #include "tests/data/data_test_support.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/run_op.h"
 #include "tests/train/program.h"
 
 namespace fovea::test {

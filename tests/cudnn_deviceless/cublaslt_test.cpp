@@ -9,8 +9,8 @@
 #include "cuda/bind.h"
 #include "cuda/cublaslt/library.h"
 #include "fovea/ops/matmul.h"
+#include "host/graph/run_op.h"
 #include "tests/support/op_case.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

@@ -8,8 +8,8 @@
 #include <map>
 #include <set>
 
+#include "host/graph/run_op.h"
 #include "tests/support/op_case.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "fovea/ops/basic.h"
-#include "tests/support/run_op.h"
+#include "host/graph/run_op.h"
 
 namespace fovea::test {
 namespace {

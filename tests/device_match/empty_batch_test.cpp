@@ -7,7 +7,7 @@
 #include "fovea/ops/matmul.h"
 #include "fovea/ops/norm.h"
 #include "fovea/ops/pool.h"
-#include "tests/support/run_op.h"
+#include "host/graph/run_op.h"
 
 namespace fovea::test {
 namespace {

@@ -11,8 +11,8 @@
 
 #include "fovea/device.h"
 #include "fovea/ops.h"
+#include "host/graph/run_op.h"
 #include "tests/support/op_case.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <set>
 
+#include "host/graph/run_op.h"
 #include "tests/gpu/gpu_test.h"
 #include "tests/support/op_case.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

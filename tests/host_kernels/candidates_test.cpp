@@ -11,10 +11,10 @@
 #include <set>
 #include <sstream>
 
+#include "host/graph/run_op.h"
 #include "tests/host_kernels/launchers_without_op.h"
 #include "tests/host_kernels/run_candidate.h"
 #include "tests/support/op_case.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "host/graph/run_op.h"
 #include "tests/host_kernels/run_candidate.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include "fovea/ops/matmul.h"
+#include "host/graph/run_op.h"
 #include "kernels/conv.h"
 #include "kernels/gemm_configs.cuh"
 #include "kernels/matmul.h"
 #include "tests/host_kernels/check_candidate.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <vector>
 
+#include "host/graph/run_op.h"
 #include "tests/support/op_case.h"
-#include "tests/support/run_op.h"
 
 namespace fovea::test {
 

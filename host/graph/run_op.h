@@ -12,7 +12,7 @@
 #include "fovea/graph.h"
 #include "fovea/tensor.h"
 
-namespace fovea::test {
+namespace fovea {
 
 struct RunOptions {
   std::shared_ptr<Device> device = cpu_device();
@@ -28,35 +28,38 @@ struct RunOptions {
 };
 
 /// The op's outputs and then, for an op with effects, its overwritten inputs, all on the host.
-std::vector<Tensor> run_op(const OpPtr& op, std::span<const Tensor> inputs,
-                           const RunOptions& options);
+FOVEA_INTERNAL std::vector<Tensor> run_op(const OpPtr& op, std::span<const Tensor> inputs,
+                                          const RunOptions& options);
 
 /// Median milliseconds of the op's own kernel over `repeats` runs with its inputs where the plan
 /// wants them; reorders are left out. Throws unsupported when no candidate accepts.
-double time_op(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options,
-               int repeats);
+FOVEA_INTERNAL double time_op(const OpPtr& op, std::span<const Tensor> inputs,
+                              const RunOptions& options, int repeats);
 
 /// What the CPU's reference makes of it: for a fused op that of its parts, else the candidate
 /// "reference".
-std::vector<Tensor> run_reference(const OpPtr& op, std::span<const Tensor> inputs);
+FOVEA_INTERNAL std::vector<Tensor> run_reference(const OpPtr& op, std::span<const Tensor> inputs);
 
 /// Whether the op is a fusion of others.
-bool is_fused(const OpPtr& op, std::span<const Tensor> inputs);
+FOVEA_INTERNAL bool is_fused(const OpPtr& op, std::span<const Tensor> inputs);
 
 /// Why a candidate declines these inputs; nothing when it accepts.
-std::optional<std::string> decline_reason(const OpPtr& op, std::span<const Tensor> inputs,
-                                          const std::string& candidate,
-                                          const Device& device = *cpu_device());
+FOVEA_INTERNAL std::optional<std::string> decline_reason(const OpPtr& op,
+                                                         std::span<const Tensor> inputs,
+                                                         const std::string& candidate,
+                                                         const Device& device = *cpu_device());
 
 /// Whether an accepting candidate says that it may overwrite an input with an output.
-bool may_work_in_place(const OpPtr& op, std::span<const Tensor> inputs,
-                       const std::string& candidate, const Device& device = *cpu_device());
+FOVEA_INTERNAL bool may_work_in_place(const OpPtr& op, std::span<const Tensor> inputs,
+                                      const std::string& candidate,
+                                      const Device& device = *cpu_device());
 
 /// The names of a device's candidates for an op, in order.
-std::vector<std::string> candidates_of(std::string_view op, const Device& device = *cpu_device());
+FOVEA_INTERNAL std::vector<std::string> candidates_of(std::string_view op,
+                                                      const Device& device = *cpu_device());
 
 /// |a - b| / |b| over all elements, in f64; |a - b| where b is all zero; infinity when a value is
 /// NaN in one alone.
-double relative_error(const Tensor& a, const Tensor& b);
+FOVEA_INTERNAL double relative_error(const Tensor& a, const Tensor& b);
 
-}  // namespace fovea::test
+}  // namespace fovea

@@ -1,4 +1,4 @@
-#include "tests/support/run_op.h"
+#include "host/graph/run_op.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,7 @@
 #include "host/graph/plan.h"
 #include "host/graph/variables.h"
 
-namespace fovea::test {
+namespace fovea {
 namespace {
 
 ValueType type_of(const Tensor& tensor) { return {tensor.shape(), tensor.dtype()}; }
@@ -61,13 +61,13 @@ LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::st
 }
 
 /// An op ready to run: a plan of its own, state and inputs in place, the arena poisoned.
-struct Prepared {
+struct LoneRun {
   std::shared_ptr<const Plan> plan;
   std::shared_ptr<Stream> stream;
   Variables variables;
   Execution execution;
 
-  Prepared(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options)
+  LoneRun(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options)
       : plan(std::make_shared<const Plan>(graph_of(op, inputs, op->effects(), options),
                                           options.device, plan_options(*op, options))),
         stream(options.device->make_stream()),
@@ -105,24 +105,24 @@ struct Prepared {
 
 std::vector<Tensor> run_op(const OpPtr& op, std::span<const Tensor> inputs,
                            const RunOptions& options) {
-  Prepared prepared(op, inputs, options);
-  prepared.execution.run();
+  LoneRun lone(op, inputs, options);
+  lone.execution.run();
   std::vector<Tensor> results;
-  for (std::size_t i = 0; i < prepared.plan->outputs().size(); ++i) {
-    results.push_back(prepared.execution.output(i));
+  for (std::size_t i = 0; i < lone.plan->outputs().size(); ++i) {
+    results.push_back(lone.execution.output(i));
   }
   for (int index : op->effects()) {
-    results.push_back(prepared.variables.read(input_name(static_cast<std::size_t>(index))));
+    results.push_back(lone.variables.read(input_name(static_cast<std::size_t>(index))));
   }
   return results;
 }
 
 double time_op(const OpPtr& op, std::span<const Tensor> inputs, const RunOptions& options,
                int repeats) {
-  Prepared prepared(op, inputs, options);
-  const std::vector<double> times = prepared.execution.profile(repeats);
+  LoneRun lone(op, inputs, options);
+  const std::vector<double> times = lone.execution.profile(repeats);
   for (std::size_t i = 0; i < times.size(); ++i) {
-    if (prepared.plan->steps()[i].op->name() == op->name()) return times[i];
+    if (lone.plan->steps()[i].op->name() == op->name()) return times[i];
   }
   return 0;  // a view, which no kernel runs
 }
@@ -183,4 +183,4 @@ double relative_error(const Tensor& a, const Tensor& b) {
   return std::sqrt(norm > 0 ? difference / norm : difference);
 }
 
-}  // namespace fovea::test
+}  // namespace fovea
