@@ -33,6 +33,9 @@ say() { echo "setup: $*" >&2; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
+# Does this Python have NumPy? For the sample in Python, which is a test.
+has_numpy() { "$1" -c "import numpy" >/dev/null 2>&1; }
+
 # Does this compiler build C++20 with OpenMP? Asks for g++ 11 or clang++ 14 at least.
 compiles() {
   have "$1" && "$1" -std=c++20 -fopenmp -x c++ - -o "$probe" >/dev/null 2>&1 <<'CODE'
@@ -97,6 +100,7 @@ look_for() {
     case $argument in
       --tests)
         links gtest/gtest.h gtest || required+=(libgtest-dev)
+        has_numpy python3 || has_numpy /usr/bin/python3 || optional+=(python3-numpy)
         ;;
       --lint)
         have clang-format || required+=(clang-format)

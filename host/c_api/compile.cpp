@@ -39,9 +39,9 @@ OptimizerPointer with_settings(const fovea::Optimizer& optimizer, const char* se
 
 OptimizerPointer optimizer_of(const fovea_compile_options& options) {
   const std::string name = text_or(options.optimizer, "adam");
-  const OptimizerPointer optimizer = options.learning_rate != 0
-                                         ? fovea::make_optimizer(name, options.learning_rate)
-                                         : fovea::make_optimizer(name);
+  OptimizerPointer optimizer = options.learning_rate != 0
+                                   ? fovea::make_optimizer(name, options.learning_rate)
+                                   : fovea::make_optimizer(name);
   if (options.optimizer_json == nullptr) return optimizer;
   return with_settings(*optimizer, options.optimizer_json);
 }

@@ -64,6 +64,23 @@ class CallerCallback final : public fovea::Callback {
   fovea_callbacks functions_;
 };
 
+/// While one exists, the model is being trained.
+class FitScope {
+ public:
+  explicit FitScope(fovea_model& model) : model_(model) {
+    FOVEA_REQUIRE(!model.in_fit, invalid_argument,
+                  "a callback cannot call fovea_model_fit for the model that is being trained; "
+                  "fovea_model_train_on_batch it can");
+    model.in_fit = true;
+  }
+  ~FitScope() { model_.in_fit = false; }
+  FitScope(const FitScope&) = delete;
+  FitScope& operator=(const FitScope&) = delete;
+
+ private:
+  fovea_model& model_;
+};
+
 FitOptions fit_options(fovea_model& model, const fovea_fit_options* options) {
   const fovea_fit_options given = options_from(options);
   FitOptions result;
@@ -101,6 +118,7 @@ fovea_status fovea_model_fit(fovea_model* model, fovea_tensor* const* inputs, si
     const Arrays data{tensors(inputs, input_count, "inputs"),
                       tensors(targets, target_count, "targets")};
     const FitOptions given = fit_options(checked(model), options);
+    const FitScope scope(*model);
     auto history = std::make_unique<fovea_history>(model->value.fit(data, given));
     if (out != nullptr) give_out(out, std::move(history));
   });

@@ -130,8 +130,8 @@ std::unique_ptr<fovea_tensor> new_tensor(Tensor tensor);
 /// Makes a result the caller's.
 template <class T, class Deleter>
 void give_out(T** out, std::unique_ptr<T, Deleter> result) {
-  required(out, "out") = result.get();
-  result.release();
+  required(out, "out");
+  *out = result.release();
 }
 
 /// Frees a handle of any type; NULL is none.

@@ -79,7 +79,13 @@ fovea_status fovea_model_load(const char* path, const fovea_model_options* optio
   });
 }
 
-void fovea_model_free(fovea_model* model) { fovea::c_api::free_handle(model); }
+void fovea_model_free(fovea_model* model) {
+  guarded([&] {
+    FOVEA_REQUIRE(model == nullptr || !checked(model).in_fit, invalid_argument,
+                  "a callback cannot free the model that is being trained");
+    fovea::c_api::free_handle(model);
+  });
+}
 
 fovea_status fovea_model_save(const fovea_model* model, const char* path) {
   return guarded([&] { checked(model).value.save(&required(path, "path")); });

@@ -19,4 +19,5 @@ struct fovea_model : fovea::c_api::Handle<fovea_model> {
   fovea::Model value;
   std::vector<fovea::ParameterRecord> weights;
   std::string device;
+  bool in_fit = false;  ///< a callback must not free it, nor begin another fit()
 };

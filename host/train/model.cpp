@@ -136,8 +136,9 @@ PlanOptions Model::Impl::plan_options() const {
 }
 
 std::shared_ptr<const Plan> Model::Impl::plan(const StepSpec& spec) {
+  const std::string key = plan_key(spec);  // before the lock, which every predict() takes
   const std::lock_guard<std::mutex> lock(plans_mutex_);
-  std::shared_ptr<const Plan>& cached = plans_[plan_key(spec)];
+  std::shared_ptr<const Plan>& cached = plans_[key];
   if (cached) return cached;
   const Graph graph = build_step_graph(network, compiled ? &*compiled : nullptr, spec);
   variables->create_missing(graph, options.seed);

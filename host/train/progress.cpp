@@ -70,6 +70,7 @@ double in_seconds(std::chrono::steady_clock::duration duration) {
 ProgressOptions ProgressOptions::for_stdout(int verbose) {
   ProgressOptions options;
   options.verbose = verbose;
+  if (verbose == 0) return options;  // nothing will be shown: predict() does not even ask for where
   const char* term = std::getenv("TERM");
   options.terminal = isatty(STDOUT_FILENO) == 1 && std::string_view(term ? term : "") != "dumb";
   winsize size{};

@@ -49,6 +49,8 @@ void Model::set_learning_rate(double rate) {
 Execution& Model::Impl::training_execution(StepMode mode, int accumulated) {
   const auto matches = [&](const TrainingStep& step) {
     if (step.mode != mode || step.accumulated != accumulated) return false;
+    // Targets of the same types may have sample weights behind them, or not.
+    if (step.types.size() != inputs_.size() + targets_.size()) return false;
     std::size_t t = 0;
     for (const std::vector<Tensor>* tensors : {&inputs_, &targets_}) {
       for (const Tensor& tensor : *tensors) {

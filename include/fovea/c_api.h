@@ -39,8 +39,8 @@
 // TEXT is UTF-8 and ends in 0.
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include <stddef.h>  // NOLINT(modernize-deprecated-headers)
+#include <stdint.h>  // NOLINT(modernize-deprecated-headers)
 
 #include "fovea/export.h"
 
@@ -341,8 +341,8 @@ FOVEA_API void fovea_logs_free(fovea_logs* logs);
 
 /// What is called between the steps of fovea_model_fit; any may be NULL. Epochs and batches count
 /// from 0. To return anything but 0 stops the training after the current step, as
-/// fovea_model_stop_training does. They may ask the model things and set its learning rate, but
-/// must not free it, train it or throw C++ exceptions.
+/// fovea_model_stop_training does. They may use the model, but neither fit nor free it, and must
+/// not throw C++ exceptions.
 typedef struct fovea_callbacks {
   size_t struct_size;
   void* user_data;  // handed to each of them

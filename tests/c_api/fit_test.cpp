@@ -221,6 +221,7 @@ TEST_F(CFit, RefusesWhatDoesNotFit) {
   expect_failure(fovea_model_fit(model, data_.x.list(), 1, few.list(), 1, &fit_, nullptr),
                  FOVEA_ERROR_SHAPE_MISMATCH, "5 samples");
   expect_invalid(fit(make_model("iris_small")), "compile()");
+  EXPECT_OK(fit(model));  // no failure leaves anything behind
   expect_invalid(fit(nullptr), "a fovea_model is NULL");
   std::vector<float> not_finite(240, NAN);
   const TensorHandle nan = make_tensor({60, 4}, not_finite);
@@ -342,6 +343,33 @@ TEST_F(CCallbacks, MaySetTheLearningRate) {
   double rate = 0;
   ASSERT_OK(fovea_model_get_learning_rate(model_, &rate));
   EXPECT_EQ(rate, 0.01 / 4);
+}
+
+/// All that a program might do in the middle of a training.
+int meddle(void* user_data, fovea_model* model, int /*epoch*/, std::int64_t batch,
+           const fovea_logs* /*logs*/) {
+  auto& data = *static_cast<TrainingData*>(user_data);
+  const auto* x = data.x.list();
+  const auto* y = data.y.list();
+  LogsHandle logs;
+  TensorHandle output;
+  EXPECT_OK(fovea_model_evaluate(model, x, 1, y, 1, 0, nullptr, logs.out()));
+  EXPECT_OK(fovea_model_predict(model, x, 1, 0, output.out(), 1));
+  EXPECT_OK(fovea_model_train_on_batch(model, x, 1, y, 1, nullptr, nullptr));
+  EXPECT_OK((batch % 2 == 0 ? fovea_model_freeze : fovea_model_unfreeze)(model, "dense"));
+  expect_invalid(fovea_model_fit(model, x, 1, y, 1, nullptr, nullptr), "a callback cannot call");
+  fovea_model_free(model);
+  expect_error("a callback cannot free");
+  return 0;
+}
+
+TEST_F(CCallbacks, MayUseTheModelButNotFreeIt) {
+  callbacks_ = {};
+  callbacks_.struct_size = sizeof callbacks_;
+  callbacks_.on_batch_end = meddle;
+  callbacks_.user_data = &data_;
+  EXPECT_FALSE(fit_stopped());
+  EXPECT_OK(fit(model_));  // it is as usable as before
 }
 
 // ---- Single batches and evaluation ----

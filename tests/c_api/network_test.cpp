@@ -181,7 +181,7 @@ TEST_F(CNetworkBuilder, FindsMistakesWhereTheyAreMade) {
   expect_invalid(layer_fails("Dense", R"({"unit": 3})", x_), "unit");
   expect_failure(layer_fails("Dense", "{", x_), FOVEA_ERROR_PARSE, "configuration of Dense");
   expect_failure(layer_fails("Conv2D", R"({"filters": 4, "kernel_size": 9})", x_),
-                 FOVEA_ERROR_SHAPE_MISMATCH, "");
+                 FOVEA_ERROR_SHAPE_MISMATCH, "window");
   expect_invalid(layer_fails("Flatten", nullptr, 7), "no symbol 7");
   expect_invalid(layer_fails("Flatten", nullptr, -1), "no symbol -1");
   expect_invalid(layer_fails(nullptr, nullptr, x_), "'class_name' is NULL");

@@ -51,6 +51,21 @@ TEST(SampleWeights, FollowTheirSamplesThroughTheShuffle) {
   EXPECT_TRUE(same_weights(right, wrong));
 }
 
+TEST(SampleWeights, MayComeWithSomeBatchesAndNotWithOthers) {
+  const Dataset data = bright_channel(16);
+  for (const bool weighted_first : {false, true}) {
+    Model some = compiled_model(small_cnn());
+    Model all = compiled_model(small_cnn());
+    for (int step = 0; step < 4; ++step) {
+      const bool weighted = (step % 2 == 0) == weighted_first;
+      const Tensor weights = weighted ? first_half(16) : Tensor::full({16}, 1);
+      all.train_on_batch({data.x}, {data.y}, weights);
+      some.train_on_batch({data.x}, {data.y}, weighted ? weights : Tensor());
+    }
+    EXPECT_TRUE(same_weights(some, all));
+  }
+}
+
 TEST(SampleWeights, OfABatchAreTakenByTrainOnBatch) {
   Model by_hand = compiled_model(small_cnn());
   Model fitted = compiled_model(small_cnn());
