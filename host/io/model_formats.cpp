@@ -2,12 +2,30 @@
 
 #include <algorithm>
 
+#include "host/io/hdf5.h"
 #include "host/io/input_file.h"
+#include "host/io/keras/keras_file.h"
+#include "host/io/zip.h"
 
 namespace fovea {
 
 const std::vector<ModelFormat>& model_formats() {
-  static const std::vector<ModelFormat> formats = {};
+  static const std::vector<ModelFormat> formats = {
+      {"Keras",
+       {".keras"},
+       is_zip,
+       keras::read_keras_file,
+       keras::write_keras_file,
+       keras::read_keras_file_weights,
+       nullptr},
+      {"Keras (HDF5)",
+       {".weights.h5", ".hdf5", ".h5"},
+       is_hdf5,
+       keras::read_h5_file,
+       keras::write_h5_file,
+       keras::read_h5_weights,
+       keras::write_h5_weights},
+  };
   return formats;
 }
 

@@ -24,6 +24,7 @@ struct StoredModel {
   /// "step.applied", the number of updates made, i64 (); empty: none was made.
   NamedTensors optimizer_state{};
   std::vector<std::string> class_names{};
+  std::vector<std::string> frozen{};  ///< see Model::freeze
 };
 
 /// Every function throws io, parse or unsupported, naming the file and what in it does not fit.

@@ -212,9 +212,25 @@ std::string differences(const Json& then, const Json& now) {
   return text;
 }
 
+/// The settings with the learning rate that is held instead of the optimizer's.
+std::optional<CompileOptions> compiled_at_held_rate(const Model::Impl& impl) {
+  std::optional<CompileOptions> compile = impl.compiled;
+  if (compile && impl.learning_rate) {
+    Json optimizer = compile->optimizer.pointer()->to_json();
+    optimizer.set("learning_rate", Schedule(*impl.learning_rate).to_json());
+    compile->optimizer = optimizer_from_json(optimizer);
+  }
+  return compile;
+}
+
 /// The model as other formats can hold it.
 StoredModel stored(const Model::Impl& impl) {
-  StoredModel model{impl.network, {}, impl.compiled, {}, impl.options.class_names};
+  StoredModel model{impl.network,
+                    {},
+                    compiled_at_held_rate(impl),
+                    {},
+                    impl.options.class_names,
+                    {impl.frozen_layers.begin(), impl.frozen_layers.end()}};
   for (const ParameterRecord& record : impl.network.parameters()) {
     model.weights.emplace_back(record.path, impl.variables->read(record.path));
   }
@@ -286,6 +302,7 @@ Model Model::load(const std::string& path, ModelOptions options) {
     if (options.class_names.empty()) options.class_names = stored.class_names;
     Model model(stored.network, std::move(options));
     if (stored.compile) model.compile(*stored.compile);
+    for (const std::string& layer : stored.frozen) model.freeze(layer);
     load_stored(*model.impl_, stored, path);
     return model;
   }

@@ -16,6 +16,7 @@
 #include "fovea/model.h"
 #include "fovea/models.h"
 #include "fovea/network.h"
+#include "fovea/npy.h"
 #include "fovea/numeric.h"
 #include "fovea/ops.h"
 #include "fovea/optimizer.h"

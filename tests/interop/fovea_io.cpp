@@ -3,12 +3,18 @@
 //
 //   fovea_io predict MODEL INPUTS OUTPUTS
 //   fovea_io convert FROM TO              (formats by the names)
+//   fovea_io weights MODEL TO             (weights alone)
+//   fovea_io load_weights MODEL WEIGHTS TO
+//   fovea_io npz FROM TO                  (arrays of NumPy's)
+//   fovea_io zoo NAME TO                  (with random weights)
 //   fovea_io train MODEL INPUTS STEPS TO  (also "target:<output>"; the model's own optimizer)
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "fovea/model.h"
+#include "fovea/models.h"
+#include "fovea/npy.h"
 #include "host/io/safetensors.h"
 
 namespace fovea {
@@ -54,10 +60,21 @@ int run(const std::vector<std::string>& words) {
     predict(words[1], words[2], words[3]);
   } else if (command == "convert" && words.size() == 3) {
     Model::load(words[1]).save(words[2]);
+  } else if (command == "weights" && words.size() == 3) {
+    Model::load(words[1]).save_weights(words[2]);
+  } else if (command == "load_weights" && words.size() == 4) {
+    Model model = Model::load(words[1]);
+    model.load_weights(words[2]);
+    model.save(words[3]);
+  } else if (command == "npz" && words.size() == 3) {
+    save_npz(words[2], load_npz(words[1]));
+  } else if (command == "zoo" && words.size() == 3) {
+    Model(make_network(words[1])).save(words[2]);
   } else if (command == "train" && words.size() == 5) {
     train(words[1], words[2], std::stoi(words[3]), words[4]);
   } else {
-    std::cerr << "usage: fovea_io predict|convert|train ...; see its source\n";
+    std::cerr << "usage: fovea_io predict|convert|weights|load_weights|npz|zoo|train ...; see its "
+                 "source\n";
     return 2;
   }
   return 0;

@@ -110,6 +110,12 @@ class References {
   const KerasOrder& order_;
 };
 
+bool is_frozen(const std::string& path, const std::vector<std::string>& frozen) {
+  return std::any_of(frozen.begin(), frozen.end(), [&](const std::string& part) {
+    return path == part || path.starts_with(part + ".");
+  });
+}
+
 Json layer_to_json(const WrittenLayer& layer, std::size_t number, const KerasOrder& order,
                    const References& references) {
   Json json = object_to_json("keras.layers", layer.entry.class_name, layer.config);
@@ -133,7 +139,7 @@ Json references_to_json(const std::vector<Source>& sources, const References& re
 
 }  // namespace
 
-Described describe(const Network& network) {
+Described describe(const Network& network, const std::vector<std::string>& frozen) {
   Graph graph;
   Builder b(graph);
   std::map<std::string, Value> inputs;
@@ -147,7 +153,11 @@ Described describe(const Network& network) {
   Described described;
   Json layers = Json::array();
   for (std::size_t number : order.layers()) {
-    const WrittenLayer& layer = writer.layers()[number];
+    WrittenLayer layer = writer.layers()[number];
+    if (!layer.entry.weights.empty() && is_frozen(layer.entry.path, frozen)) {
+      layer.entry.trainable = false;
+      layer.config.set("trainable", false);
+    }
     layers.push(layer_to_json(layer, number, order, references));
     described.layers.push_back(layer.entry);
   }
@@ -159,10 +169,8 @@ Described describe(const Network& network) {
   config.set("layers", layers);
   config.set("input_layers", references_to_json(starts, references));
   config.set("output_layers", references_to_json(writer.outputs(), references));
-  described.description = Json::Object{{"module", "keras"},
-                                       {"class_name", "Functional"},
-                                       {"config", config},
-                                       {"registered_name", nullptr}};
+  described.description = object_to_json("keras.src.models.functional", "Functional", config);
+  described.description.set("registered_name", "Functional");
   return described;
 }
 

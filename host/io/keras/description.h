@@ -30,11 +30,12 @@ struct Weight {
 /// A layer in the order in which Keras keeps its weights, or a model within a model.
 struct LayerEntry {
   std::string class_name;
-  std::string name;                    ///< as Keras knows it
-  std::string path;                    ///< as the network knows it, "inner.conv2d"
-  bool trainable = true;               ///< false: all of its weights are frozen
-  std::vector<Weight> weights;         ///< trainable ones first
-  bool keeps_statistics = false;       ///< Normalization whose mean and variance are weights
+  std::string name;             ///< as Keras knows it
+  std::string path;             ///< as the network knows it, "inner.conv2d"
+  bool trainable = true;        ///< false: all of its weights are frozen
+  std::vector<Weight> weights;  ///< trainable ones first
+  /// A Normalization whose weights are mean, variance and count: the network has none of them.
+  bool keeps_statistics = false;
   std::vector<LayerEntry> inner = {};  ///< of a model
 };
 
@@ -49,12 +50,13 @@ using Statistics = std::map<std::string, std::pair<std::vector<double>, std::vec
 /// network_from_keras, given what the description of a Normalization layer may lack.
 Network build_network(const Json& description, const Statistics& statistics);
 
-/// A network in Keras's words, with the layers in the order of the description.
+/// A network in Keras's words, with the layers in the order of the description. Layers are not
+/// trainable where `frozen` has their path or a part of it that they begin with.
 struct Described {
   Json description;
   std::vector<LayerEntry> layers;
 };
-Described describe(const Network& network);
+Described describe(const Network& network, const std::vector<std::string>& frozen = {});
 
 /// Keras's numbers in the network's order, and the other way round. Throws shape_mismatch for a
 /// weight that does not have as many axes as its layer's.

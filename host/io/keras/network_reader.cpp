@@ -327,6 +327,11 @@ std::vector<LayerEntry> Graph::entries() const {
       const Json* mean = node.config->find("mean");
       entry.keeps_statistics =
           node.class_name == "Normalization" && (mean == nullptr || mean->is_null());
+      if (entry.keeps_statistics) {
+        for (const std::string name : {"mean", "variance", "count"}) {
+          entry.weights.push_back({name, entry.path + "." + name, Layout::same, false});
+        }
+      }
     }
     entries.push_back(std::move(entry));
   }
