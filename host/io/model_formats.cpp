@@ -3,11 +3,14 @@
 #include <algorithm>
 
 #include "host/io/input_file.h"
+#include "host/io/onnx/onnx_format.h"
 
 namespace fovea {
 
 const std::vector<ModelFormat>& model_formats() {
-  static const std::vector<ModelFormat> formats = {};
+  static const std::vector<ModelFormat> formats = {
+      {"ONNX", {".onnx"}, onnx::recognizes, onnx::read, onnx::write, nullptr, nullptr},
+  };
   return formats;
 }
 

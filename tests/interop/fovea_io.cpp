@@ -3,12 +3,16 @@
 //
 //   fovea_io predict MODEL INPUTS OUTPUTS
 //   fovea_io convert FROM TO              (formats by the names)
+//   fovea_io zoo NAME TO                  (with random weights)
 //   fovea_io train MODEL INPUTS STEPS TO  (also "target:<output>"; the model's own optimizer)
+#include <algorithm>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "fovea/layers.h"
 #include "fovea/model.h"
+#include "fovea/models.h"
 #include "host/io/safetensors.h"
 
 namespace fovea {
@@ -48,16 +52,54 @@ void train(const std::string& path, const std::string& from, int steps, const st
   model.save(to);
 }
 
+/// VGG16 as people train it on CIFAR-10: one dense layer behind the five blocks.
+Network vgg16_32() {
+  Sequential layers{Input({32, 32, 3}), Rescaling(1 / 255.0)};
+  int filters = 64;
+  for (const int convolutions : {2, 2, 3, 3, 3}) {
+    for (int i = 0; i < convolutions; ++i) {
+      layers.add(
+          Conv2D(filters, 3,
+                 {.padding = "same", .activation = "relu", .kernel_initializer = he_normal()}));
+    }
+    layers.add(MaxPool2D(2));
+    filters = std::min(2 * filters, 512);
+  }
+  layers.add(Flatten()).add(Dense(512, {.activation = "relu"}));
+  return layers.add(Dense(10, {.activation = "softmax"}));
+}
+
+/// Two inputs, branches that are added, multiplied and concatenated, two outputs.
+Network branches() {
+  const Symbol picture = input({12, 10, 3}, "picture"), numbers = input({5}, "numbers");
+  const Symbol x = Relu()(BatchNorm()(Conv2D(6, 3, {.padding = "same"})(picture)));
+  const Symbol left = MinPool2D(3, {.strides = 2, .padding = "same"})(x);
+  const Symbol right = Conv2D(6, 3, {.strides = 2, .padding = "same", .activation = "gelu"})(x);
+  const Symbol mean = AvgPool2D(3, {.strides = 2, .padding = "same"})(x);
+  const Symbol joined = Concatenate()({Add()({left, right}), Multiply()({right, mean})});
+  const Symbol dense = Maxout(7, 3)(numbers);
+  const Symbol all = Concatenate()({Flatten()(joined), ActivationLayer("hard_swish")(dense)});
+  return Network({picture, numbers}, {{"classes", Dense(4, {.activation = "softmax"})(all)},
+                                      {"map", ActivationLayer("selu")(joined)}});
+}
+
+Network network_of(const std::string& name) {
+  if (name == "vgg16_32") return vgg16_32();
+  return name == "branches" ? branches() : make_network(name);
+}
+
 int run(const std::vector<std::string>& words) {
   const std::string command = words.empty() ? "" : words[0];
   if (command == "predict" && words.size() == 4) {
     predict(words[1], words[2], words[3]);
   } else if (command == "convert" && words.size() == 3) {
     Model::load(words[1]).save(words[2]);
+  } else if (command == "zoo" && words.size() == 3) {
+    Model(network_of(words[1])).save(words[2]);
   } else if (command == "train" && words.size() == 5) {
     train(words[1], words[2], std::stoi(words[3]), words[4]);
   } else {
-    std::cerr << "usage: fovea_io predict|convert|train ...; see its source\n";
+    std::cerr << "usage: fovea_io predict|convert|zoo|train ...; see its source\n";
     return 2;
   }
   return 0;
