@@ -44,6 +44,9 @@ function(fovea_sanitize target)
   target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
   target_compile_options(${target} PRIVATE "$<$<NOT:$<COMPILE_LANGUAGE:CUDA>>:${options}>")
   target_link_options(${target} PRIVATE -fsanitize=address,undefined)
+  if(FOVEA_FUZZ)  # libFuzzer follows what is reached
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # A program of one source file, named after it and linked to the library as a user would.

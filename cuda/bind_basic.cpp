@@ -1,10 +1,14 @@
 // Arithmetic, shapes, reductions and random masks on CUDA.
+#include <limits>
+
 #include "cuda/bind.h"
 #include "fovea/ops/basic.h"
+#include "fovea/ops/transpose.h"
 #include "kernels/arithmetic.h"
 #include "kernels/dropout.h"
 #include "kernels/reduction.h"
 #include "kernels/strided_copy.h"
+#include "kernels/transpose.h"
 
 namespace fovea::cuda {
 namespace {
@@ -113,6 +117,19 @@ cudaError_t pad(const ops::Pad& op, const KernelContext& context) {
   return kernels::copy_rows(stream_of(context), copy);
 }
 
+cudaError_t transpose(const ops::Transpose& op, const KernelContext& context) {
+  const ops::TransposedAxes axes = ops::transposed_axes(context.input_shape(0), op.order);
+  return kernels::transpose(stream_of(context), axes.sizes, axes.strides,
+                            static_cast<std::int64_t>(dtype_size(context.input_type(0).dtype)),
+                            context.input(0), context.output(0));
+}
+
+std::string declines_transpose(const ops::Transpose&, const LowerRequest& request) {
+  const std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  if (request.inputs[0].shape.drop_front().numel() <= most) return {};
+  return "a sample has more than 2^31 - 1 elements";
+}
+
 template <class DerivedOp>
 BindOptions<DerivedOp> any_type() {
   return {{}, nullptr, [](const DerivedOp&, const LowerRequest&) { return std::string(); }};
@@ -157,6 +174,8 @@ void bind_basic(KernelTable& table) {
   table.add<ops::Concat>("cuda", bind<ops::Concat>(concat, any_type<ops::Concat>()));
   table.add<ops::Slice>("cuda", bind<ops::Slice>(slice, any_type<ops::Slice>()));
   table.add<ops::Pad>("cuda", bind<ops::Pad>(pad, any_type<ops::Pad>()));
+  table.add<ops::Transpose>("cuda",
+                            bind<ops::Transpose>(transpose, {{}, nullptr, declines_transpose}));
   table.add<ops::Dropout>("cuda", bind<ops::Dropout>(dropout, {{{0, 0}}}));
   table.add<ops::Mean>("cuda", bind<ops::Mean>(mean, {{}, reduction_bytes<ops::Mean>}));
   table.add<ops::Broadcast>("cuda", bind<ops::Broadcast>(broadcast));

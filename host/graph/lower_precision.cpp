@@ -19,25 +19,17 @@ struct LowOp {
   std::size_t converted;
 };
 constexpr std::size_t kAll = 1000;
-constexpr std::array<LowOp, 19> kLowOps = {{{ops::Conv2d::kName, kAll},
-                                            {ops::MatMul::kName, kAll},
-                                            {ops::AddBias::kName, kAll},
-                                            {ops::Activate::kName, kAll},
-                                            {ops::MaxPool2d::kName, kAll},
-                                            {ops::MinPool2d::kName, kAll},
-                                            {ops::AvgPool2d::kName, kAll},
-                                            {ops::GlobalAvgPool::kName, kAll},
-                                            {ops::BatchNorm::kName, 1},
-                                            {ops::BatchNormInference::kName, 1},
-                                            {ops::Add::kName, kAll},
-                                            {ops::Multiply::kName, kAll},
-                                            {ops::Scale::kName, kAll},
-                                            {ops::Concat::kName, kAll},
-                                            {ops::Slice::kName, kAll},
-                                            {ops::Pad::kName, kAll},
-                                            {ops::Dropout::kName, 1},
-                                            {ops::Reshape::kName, kAll},
-                                            {ops::Rescale::kName, 0}}};
+constexpr std::array<LowOp, 20> kLowOps = {
+    {{ops::Conv2d::kName, kAll},    {ops::MatMul::kName, kAll},
+     {ops::AddBias::kName, kAll},   {ops::Activate::kName, kAll},
+     {ops::MaxPool2d::kName, kAll}, {ops::MinPool2d::kName, kAll},
+     {ops::AvgPool2d::kName, kAll}, {ops::GlobalAvgPool::kName, kAll},
+     {ops::BatchNorm::kName, 1},    {ops::BatchNormInference::kName, 1},
+     {ops::Add::kName, kAll},       {ops::Multiply::kName, kAll},
+     {ops::Scale::kName, kAll},     {ops::Concat::kName, kAll},
+     {ops::Slice::kName, kAll},     {ops::Pad::kName, kAll},
+     {ops::Dropout::kName, 1},      {ops::Reshape::kName, kAll},
+     {ops::Transpose::kName, kAll}, {ops::Rescale::kName, 0}}};
 
 const LowOp* find_low(std::string_view name) {
   const auto* found = std::find_if(kLowOps.begin(), kLowOps.end(),

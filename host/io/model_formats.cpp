@@ -5,6 +5,7 @@
 #include "host/io/hdf5.h"
 #include "host/io/input_file.h"
 #include "host/io/keras/keras_file.h"
+#include "host/io/onnx/onnx_format.h"
 #include "host/io/zip.h"
 
 namespace fovea {
@@ -25,6 +26,7 @@ const std::vector<ModelFormat>& model_formats() {
        keras::write_h5_file,
        keras::read_h5_weights,
        keras::write_h5_weights},
+      {"ONNX", {".onnx"}, onnx::recognizes, onnx::read, onnx::write, nullptr, nullptr},
   };
   return formats;
 }

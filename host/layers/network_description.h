@@ -34,5 +34,8 @@ std::vector<OutputSpec> infer_outputs(Graph& trial, const std::vector<InputSpec>
 /// The record of an input, which stands first in summaries.
 LayerRecord input_record(const InputSpec& input);
 
+/// A record as Network::to_json has it.
+Json layer_json(const LayerRecord& layer);
+
 }  // namespace detail
 }  // namespace fovea

@@ -68,21 +68,6 @@ Recording record_any_batch(const std::vector<InputSpec>& inputs, const Network::
   return recording;
 }
 
-Json layer_json(const LayerRecord& layer) {
-  Json parameters = Json::array();
-  for (const ParameterRecord& parameter : layer.parameters) {
-    parameters.push(Json::Object{{"path", parameter.path},
-                                 {"shape", to_json(parameter.shape)},
-                                 {"trainable", parameter.trainable}});
-  }
-  return Json::Object{{"name", layer.name},
-                      {"kind", layer.kind},
-                      {"output", to_json(layer.output)},
-                      {"parameters", parameters},
-                      {"connected_to", to_json(layer.connected_to)},
-                      {"connected_calls", to_json(layer.connected_calls)}};
-}
-
 // ---- Reading ----
 
 struct RecordedOp {
@@ -194,6 +179,21 @@ void require_format(const Json& json) {
 
 }  // namespace
 
+Json detail::layer_json(const LayerRecord& layer) {
+  Json parameters = Json::array();
+  for (const ParameterRecord& parameter : layer.parameters) {
+    parameters.push(Json::Object{{"path", parameter.path},
+                                 {"shape", to_json(parameter.shape)},
+                                 {"trainable", parameter.trainable}});
+  }
+  return Json::Object{{"name", layer.name},
+                      {"kind", layer.kind},
+                      {"output", to_json(layer.output)},
+                      {"parameters", parameters},
+                      {"connected_to", to_json(layer.connected_to)},
+                      {"connected_calls", to_json(layer.connected_calls)}};
+}
+
 Json Network::to_json() const {
   using fovea::to_json;
   const Recording recording = record_any_batch(inputs(), description_->body);
@@ -207,7 +207,7 @@ Json Network::to_json() const {
     outputs_json.push(Json::Object{{"name", outputs()[i].name}, {"value", recording.outputs[i]}});
   }
   Json layers_json = Json::array();
-  for (const LayerRecord& layer : layers()) layers_json.push(layer_json(layer));
+  for (const LayerRecord& layer : layers()) layers_json.push(detail::layer_json(layer));
   return Json::Object{{"format", kFormat},     {"version", kVersion},     {"name", name()},
                       {"inputs", inputs_json}, {"outputs", outputs_json}, {"ops", recording.ops},
                       {"layers", layers_json}};

@@ -49,7 +49,7 @@ class Registry {
     using namespace ops;  // NOLINT(google-build-using-namespace): the list reads better
     add_all<Input, Parameter, State, Constant>();
     add_all<Add, Multiply, Scale, Rescale, Cast, Reshape, Concat, Slice, Pad, Dropout, Mean,
-            Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder>();
+            Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder, Transpose>();
     add_all<Activate, ActivateBackward, Softmax, SoftmaxBackward>();
     add_all<Conv2d, Conv2dBackwardData, Conv2dBackwardFilter, Conv2dBiasAct,
             Conv2dBackwardFilterBias, Conv2dBatchNormAct>();

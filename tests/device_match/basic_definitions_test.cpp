@@ -10,6 +10,7 @@
 #include "fovea/detail/philox.h"
 #include "fovea/ops/activation.h"
 #include "fovea/ops/basic.h"
+#include "fovea/ops/transpose.h"
 #include "tests/support/for_each_case.h"
 
 namespace fovea::test {
@@ -48,6 +49,22 @@ TEST(BasicDefinitions, AddMultiplyScale) {
       ASSERT_EQ(out[0].item(i), op.factor * in[0].item(i));
     }
   });
+}
+
+TEST(BasicDefinitions, Transpose) {
+  for_each_case<ops::Transpose>(
+      [](const ops::Transpose& op, const Tensors& in, const Tensors& out) {
+        const Shape& x = in[0].shape();
+        const Shape& y = out[0].shape();
+        for (std::int64_t i = 0; i < out[0].numel(); ++i) {
+          std::int64_t source = 0, rest = i;
+          for (int axis = y.rank() - 1; axis >= 0; rest /= y[axis--]) {
+            const int from = static_cast<int>(op.order[static_cast<std::size_t>(axis)]);
+            source += rest % y[axis] * x.drop_front(from + 1).numel();
+          }
+          ASSERT_EQ(out[0].item(i), in[0].item(source)) << i;
+        }
+      });
 }
 
 TEST(BasicDefinitions, Rescale) {

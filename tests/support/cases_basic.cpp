@@ -1,5 +1,6 @@
 // Cases of arithmetic, shape changes, dropout and reductions.
 #include "fovea/ops/basic.h"
+#include "fovea/ops/transpose.h"
 #include "tests/support/op_case.h"
 
 namespace fovea::test {
@@ -119,6 +120,26 @@ void add_pad(const std::string& label, const Shape& x, int axis, std::int64_t be
   cases.push_back(OpCase(label, op, {{x}}).differentiate(if_small(x, {0})));
 }
 
+void add_transpose(const std::string& label, const CaseInput& x, std::vector<std::int64_t> order,
+                   std::vector<OpCase>& cases) {
+  const std::vector<int> first = x.dtype ? std::vector<int>{} : if_small(x.shape, {0});
+  cases.push_back(OpCase(label, ops::Transpose(std::move(order)), {x}).differentiate(first));
+}
+
+void add_transposes(std::vector<OpCase>& cases) {
+  add_transpose("same", {{3, 5}}, {0, 1}, cases);
+  add_transpose("batch", {{7}}, {0}, cases);
+  add_transpose("channels_last", {{2, 3, 5, 7}}, {0, 2, 3, 1}, cases);
+  add_transpose("channels_first", {{2, 5, 7, 3}}, {0, 3, 1, 2}, cases);
+  add_transpose("reversed", {{2, 3, 1, 4, 5}}, {0, 4, 3, 2, 1}, cases);
+  add_transpose("every_axis", {{2, 3, 2, 3, 2, 3, 2, 1}}, {0, 2, 1, 4, 3, 6, 5, 7}, cases);
+  add_transpose("ones", {{1, 1, 1}}, {0, 2, 1}, cases);
+  add_transpose("many", {{3, 301, 77}}, {0, 2, 1}, cases);
+  add_transpose("empty", {{3, 0, 4}}, {0, 2, 1}, cases);
+  add_transpose("bytes", {{3, 7, 5, 3}, integers(256), DType::u8}, {0, 3, 1, 2}, cases);
+  add_transpose("labels", {{3, 8, 2}, integers(256), DType::i64}, {0, 2, 1}, cases);
+}
+
 void add_shapes(std::vector<OpCase>& cases) {
   add_reshape("flatten", {4, 3, 5, 2}, {30}, cases);
   add_reshape("fold", {2, 6}, {1, 3, 2}, cases);
@@ -185,6 +206,7 @@ std::vector<OpCase> basic_cases() {
   add_rescale(cases);
   add_casts(cases);
   add_shapes(cases);
+  add_transposes(cases);
   add_dropout("keeps_all", 0, {3, 7}, cases);
   add_dropout("half", 0.5, {5, 7, 11}, cases);
   add_dropout("nothing", 0.5, {0, 7}, cases);

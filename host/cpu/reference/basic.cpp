@@ -6,6 +6,7 @@
 
 #include "fovea/detail/philox.h"
 #include "fovea/float16.h"
+#include "fovea/ops/transpose.h"
 #include "host/cpu/reference/elements.h"
 #include "host/cpu/reference/kernels.h"
 
@@ -209,6 +210,40 @@ void pad(const ops::Pad& op, const KernelContext& context) {
   });
 }
 
+/// Rows of y along its innermost axis.
+template <class T>
+void transpose_elements(const ops::TransposedAxes& axes, const KernelContext& context) {
+  const T* x = context.input<T>(0);
+  T* y = context.output<T>(0);
+  const std::int64_t count = context.output_shape(0).numel();
+  if (axes.sizes.empty()) return std::copy_n(x, count, y), void();
+  const std::int64_t width = axes.sizes.back(), step = axes.strides.back();
+  const std::int64_t rows = width == 0 ? 0 : count / width;
+  parallel_for(context.threads(), rows, grain_of(width), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      std::int64_t source = 0, rest = row;
+      for (std::size_t axis = axes.sizes.size() - 1; axis-- > 0; rest /= axes.sizes[axis]) {
+        source += rest % axes.sizes[axis] * axes.strides[axis];
+      }
+      for (std::int64_t i = 0; i < width; ++i) y[row * width + i] = x[source + i * step];
+    }
+  });
+}
+
+void transpose(const ops::Transpose& op, const KernelContext& context) {
+  const ops::TransposedAxes axes = ops::transposed_axes(context.input_shape(0), op.order);
+  switch (dtype_size(context.input_type(0).dtype)) {
+    case 1:
+      return transpose_elements<std::uint8_t>(axes, context);
+    case 2:
+      return transpose_elements<std::uint16_t>(axes, context);
+    case 4:
+      return transpose_elements<std::uint32_t>(axes, context);
+    default:
+      return transpose_elements<std::uint64_t>(axes, context);
+  }
+}
+
 // ---- Random masks ----
 
 /// y = x mask / (1 - rate). Random words are made a batch at a time, so that the loop which uses
@@ -317,6 +352,7 @@ void add_reference_basic(KernelTable& table) {
   table.add<ops::Concat>("reference", any_type(concat));
   table.add<ops::Slice>("reference", any_type(slice));
   table.add<ops::Pad>("reference", any_type(pad));
+  table.add<ops::Transpose>("reference", any_type(transpose));
   table.add<ops::Dropout>("reference", reference(dropout<float>, dropout<double>, {{{0, 0}}}));
   table.add<ops::Mean>("reference",
                        reference(mean<float>, mean<double>, {{}, reduction_bytes<ops::Mean>}));
