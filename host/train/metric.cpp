@@ -43,13 +43,20 @@ double area_under_curve(const Totals& totals) {
   return ratio(area, positives.item(0) * negatives.item(0));
 }
 
-const MetricFormula kMeanError{false, {"values"}, mean};
-const MetricFormula kRootMeanError{false, {"values"}, root_mean};
-const MetricFormula kShare{true, {"values"}, mean};
-const MetricFormula kPrecision{true, {"true_positives", "predicted"}, mean};
-const MetricFormula kRecall{true, {"true_positives", "actual"}, mean};
-const MetricFormula kF1{true, {"true_positives", "predicted", "actual"}, f1};
-const MetricFormula kAuc{true, {"positives_above", "negatives_above"}, area_under_curve};
+// Names of sums. Constants, so that loading the library runs no code for them.
+constexpr const char* kValues[] = {"values"};
+constexpr const char* kTrueOfPredicted[] = {"true_positives", "predicted"};
+constexpr const char* kTrueOfActual[] = {"true_positives", "actual"};
+constexpr const char* kTrueOfBoth[] = {"true_positives", "predicted", "actual"};
+constexpr const char* kAboveThresholds[] = {"positives_above", "negatives_above"};
+
+constexpr MetricFormula kMeanError{false, kValues, mean};
+constexpr MetricFormula kRootMeanError{false, kValues, root_mean};
+constexpr MetricFormula kShare{true, kValues, mean};
+constexpr MetricFormula kPrecision{true, kTrueOfPredicted, mean};
+constexpr MetricFormula kRecall{true, kTrueOfActual, mean};
+constexpr MetricFormula kF1{true, kTrueOfBoth, f1};
+constexpr MetricFormula kAuc{true, kAboveThresholds, area_under_curve};
 
 // ---- Accuracies ----
 

@@ -1,6 +1,7 @@
 // Metrics: the sums over samples that steps add to, and what the sums come to.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct MetricTerm {
 /// How a metric is made of its sums.
 struct MetricFormula {
   bool higher_is_better = false;
-  std::vector<const char*> terms;
+  std::span<const char* const> terms;
   /// From each term's total, a scalar or one per threshold. A mean is made of one term and then has
   /// a second total, what to divide by: the number of values, or the sum of their weights.
   double (*finish)(const std::vector<Tensor>& totals) = nullptr;

@@ -425,6 +425,34 @@ FOVEA_API fovea_status fovea_model_predict_into(fovea_model* model, fovea_tensor
                                                 size_t input_count, int64_t batch_size,
                                                 fovea_tensor* const* outputs, size_t output_count);
 
+/// A model made ready to predict quickly: batch norm folded into the weights, the weights copied
+/// into the kernels' formats, all memory set aside. Later training of the model does not reach it.
+typedef struct fovea_predictor fovea_predictor;
+
+typedef struct fovea_predictor_options {
+  size_t struct_size;
+  const int64_t* batch_sizes;  // the numbers of samples to prepare for; NULL: 1 alone
+  size_t batch_size_count;
+  const char* device;     // NULL: the model's; of a file, "auto"
+  const char* precision;  // NULL: the model's; of a file, "f32"
+  int threads;            // of the CPU, per call; 0: the model's
+} fovea_predictor_options;
+
+FOVEA_API fovea_status fovea_predictor_new(const fovea_model* model,
+                                           const fovea_predictor_options* options,
+                                           fovea_predictor** out);
+/// From a file of any format that fovea_model_load reads.
+FOVEA_API fovea_status fovea_predictor_load(const char* path,
+                                            const fovea_predictor_options* options,
+                                            fovea_predictor** out);
+FOVEA_API void fovea_predictor_free(fovea_predictor* predictor);
+/// Any number of samples, into tensors that exist; nothing is allocated once a thread has called it
+/// before. Inputs must have the network's types (or be u8 pictures, where it takes them), outputs
+/// the weights' type. Any number of threads at once.
+FOVEA_API fovea_status fovea_predictor_run(const fovea_predictor* predictor,
+                                           fovea_tensor* const* inputs, size_t input_count,
+                                           fovea_tensor* const* outputs, size_t output_count);
+
 /// The loss's gradients with respect to inputs and trainable weights. Nothing is updated.
 typedef struct fovea_gradients fovea_gradients;
 

@@ -1,6 +1,5 @@
-// What a process pays for libfovea before it uses it: time, threads, and memory that the library
-// asks for. Prints "<milliseconds> ms, <n> threads, <n> allocations"; a library that allocates or
-// starts a thread when it is loaded ends it with 1.
+// What a process pays for a library before it uses it: prints "<milliseconds> ms, <n> threads", and
+// for each allocation that code of the library itself makes while it is loaded, its place there.
 #include <dlfcn.h>
 
 #include <chrono>
@@ -58,17 +57,13 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", dlerror());
     return 2;
   }
-  int allocations = 0;
   for (int i = 0; i < calls; ++i) {
     Dl_info info;
     if (dladdr(callers[i], &info) == 0 || std::strstr(info.dli_fname, "libfovea") == nullptr)
       continue;
-    ++allocations;
-    std::fprintf(stderr, "allocation at %s+%p\n", info.dli_sname == nullptr ? "?" : info.dli_sname,
-                 reinterpret_cast<void*>(static_cast<char*>(callers[i]) -
-                                         static_cast<char*>(info.dli_fbase)));
+    const auto place = static_cast<char*>(callers[i]) - static_cast<char*>(info.dli_fbase);
+    std::printf("allocation at 0x%zx\n", static_cast<std::size_t>(place));
   }
-  const int threads = threads_of_this_process();
-  std::printf("%.1f ms, %d threads, %d allocations\n", time.count(), threads, allocations);
-  return threads == 1 && allocations == 0 ? 0 : 1;
+  std::printf("%.1f ms, %d threads\n", time.count(), threads_of_this_process());
+  return 0;
 }

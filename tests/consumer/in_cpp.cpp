@@ -121,8 +121,8 @@ int run() {
   const fovea::Dataset data = fovea::make_synthetic(1, 600, 10).train;
   fovea::Model model(
       fovea::Sequential{fovea::Input({32, 32, 3}), fovea::Rescaling(1 / 255.0),
-                        fovea::Conv2D(8, 3, {.strides = 2}), SoftClipLayer(2),
-                        fovea::GlobalMaxPool2D(), fovea::Dense(10, {.activation = "softmax"})},
+                        fovea::Conv2D(8, 3, {.strides = 2}), SoftClipLayer(2), fovea::Flatten(),
+                        fovea::Dense(10, {.activation = "softmax"})},
       {.device = "cpu", .threads = 1, .seed = 1});
   model.compile({.optimizer = fovea::Adam(0.01),
                  .loss = "sparse_categorical_crossentropy",
