@@ -26,6 +26,7 @@ struct Options {
   int rounds = 1;
   double seconds = 1;
   bool on_request = false;
+  bool help = false;
 };
 
 CommandLine command_line(Options& options) {
@@ -37,6 +38,7 @@ CommandLine command_line(Options& options) {
   line.add_number("--seconds", "S", "how long a round takes", options.seconds, 0);
   line.add_flag("--on-request", "begin a round when a line is read from standard input",
                 options.on_request);
+  line.add_flag("--help", "print this and stop", options.help);
   return line;
 }
 
@@ -81,13 +83,17 @@ int main(int argc, char** argv) {
   CommandLine line = fovea::bench::command_line(options);
   try {
     line.parse(argc, argv);
+    if (options.help) {
+      std::cout << line.help();
+      return 0;
+    }
     if (options.model.empty()) throw UsageError("--model must name a file");
     return fovea::bench::run(options);
   } catch (const UsageError& error) {
-    std::cerr << error.what() << "\n\n" << line.help();
+    std::cerr << "predict_latency: " << error.what() << "; see predict_latency --help\n";
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << error.what() << "\n";
+    std::cerr << "predict_latency: " << error.what() << "\n";
     return 1;
   }
 }

@@ -22,6 +22,8 @@ declare -A purpose=(
   [libzip-dev]="without libzip, .keras and .npz files can be neither read nor written"
   [libprotobuf-dev]="without protobuf, ONNX files can be neither read nor written"
   [protobuf-compiler]="without protoc, ONNX files can be neither read nor written"
+  [python3-venv]="without Python's venv, scripts/interop.sh cannot fetch what it compares with"
+  [pkg-config]="without pkg-config, the test that finds the library by it is left out"
   [curl]="without curl, --download cannot fetch a data set"
   [ca-certificates]="without certificates, --download cannot fetch over https"
 )
@@ -101,6 +103,8 @@ look_for() {
       --tests)
         links gtest/gtest.h gtest || required+=(libgtest-dev)
         has_numpy python3 || has_numpy /usr/bin/python3 || optional+=(python3-numpy)
+        python3 -c 'import ensurepip' 2>/dev/null || optional+=(python3-venv)
+        have pkg-config || optional+=(pkg-config)
         ;;
       --lint)
         have clang-format || required+=(clang-format)
