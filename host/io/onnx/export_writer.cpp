@@ -100,7 +100,7 @@ void Writer::set(Value value, bool first, std::string name) {
 
 std::string Writer::add(const fovea::Node& node, std::string type, std::vector<std::string> inputs,
                         std::vector<Attribute> attributes) {
-  const std::string output = unique(node.path + "/" + type);
+  std::string output = unique(node.path + "/" + type);
   file_.nodes.push_back(
       {output, std::move(type), "", std::move(inputs), {output}, std::move(attributes)});
   return output;
@@ -108,7 +108,7 @@ std::string Writer::add(const fovea::Node& node, std::string type, std::vector<s
 
 std::string Writer::transpose(const std::string& name, const std::string& output,
                               std::vector<std::int64_t> order) {
-  const std::string result = unique(output);
+  std::string result = unique(output);
   file_.nodes.push_back(
       {result, "Transpose", "", {name}, {result}, {integers("perm", std::move(order))}});
   return result;

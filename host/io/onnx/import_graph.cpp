@@ -187,7 +187,7 @@ std::string Importer::layer_name(const Node& node) {
     const std::size_t dot = weight.rfind('.');
     const std::string role = dot == std::string::npos ? "" : weight.substr(dot + 1);
     if (role == "weight" || role == "kernel" || role == "gamma") {
-      const std::string name = safe(weight.substr(0, dot));
+      std::string name = safe(weight.substr(0, dot));
       if (!name.empty()) return name;
     }
   }

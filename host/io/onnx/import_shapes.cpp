@@ -173,6 +173,7 @@ void concat(const Call& call) {
   ops::Concat op;
   op.axis = own_axis(views[0], axis);
   std::vector<Value> values;
+  values.reserve(views.size());
   for (const View& view : views) values.push_back(view.value);
   call.give(resized(call, views[0], call.add(op, values), axis));
 }
@@ -249,8 +250,9 @@ void pad(const Call& call) {
   if (std::ssize(pads) != 2 * rank) call.fail_parse(pads.size(), " pads for ", rank, " axes");
   for (int axis = 0; axis < rank; ++axis) {
     ops::Pad op;
-    op.before = pads[static_cast<std::size_t>(axis)];
-    op.after = pads[static_cast<std::size_t>(rank + axis)];
+    const auto place = static_cast<std::size_t>(axis);
+    op.before = pads[place];
+    op.after = pads[pads.size() / 2 + place];
     if (op.before == 0 && op.after == 0) continue;
     const auto fits = [](std::int64_t cells) { return cells >= 0 && cells <= kMostPadding; };
     if (axis == 0 || !fits(op.before) || !fits(op.after)) {
