@@ -3,10 +3,12 @@
 #include <hdf5.h>
 
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "fovea/error.h"
 #include "host/io/hdf5.h"
+#include "host/io/hdf5_plugin/vet.h"
 
 namespace fovea {
 namespace {
@@ -44,7 +46,7 @@ constexpr std::uint64_t kMostExpansion = 1032;
 class Reader {
  public:
   Reader(std::span<const std::uint8_t> bytes, const std::string& source)
-      : bytes_(bytes), source_(source) {}
+      : bytes_(bytes), source_(source), vetting_(bytes, source) {}
 
   Hdf5Group read() {
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
@@ -57,7 +59,7 @@ class Reader {
     check(file, "this file");
     const Handle root(H5Gopen2(file, "/", H5P_DEFAULT), H5Gclose);
     check(root, "the first group");
-    return read_group(root, "", 0);
+    return read_group(root, require_new(root, "/"), "", 0);
   }
 
  private:
@@ -66,11 +68,14 @@ class Reader {
                   what);
   }
 
-  Hdf5Group read_group(const Handle& group, const std::string& path, int level) {
+  using Names = std::optional<std::vector<std::string>>;
+
+  Hdf5Group read_group(const Handle& group, const Names& attributes, const std::string& path,
+                       int level) {
     FOVEA_REQUIRE(level < kMostLevels, parse, source_, ": groups in more than ", kMostLevels,
                   " levels at '", path, "'");
     Hdf5Group result;
-    read_attributes(group, path, result);
+    read_attributes(group, attributes, path, result);
     H5G_info_t info{};
     check(H5Gget_info(group, &info), "the group '" + path + "'");
     for (hsize_t i = 0; i < info.nlinks; ++i) read_link(group, i, path, level, result);
@@ -94,19 +99,21 @@ class Reader {
     const std::string full = path.empty() ? name : path + "/" + name;
     FOVEA_REQUIRE(link.type == H5L_TYPE_HARD, unsupported, source_, ": '", full,
                   "' is a link, not an array or a group");
+    vetting_.attributes(link.u.address);
     const Handle object(H5Oopen(group, name.c_str(), H5P_DEFAULT), H5Oclose);
     check(object, "'" + full + "'");
-    require_new(object, full);
+    const Names attributes = require_new(object, full);
     const H5I_type_t type = H5Iget_type(object);
     if (type == H5I_GROUP) {
-      result.groups.emplace_back(name, read_group(object, full, level + 1));
+      result.groups.emplace_back(name, read_group(object, attributes, full, level + 1));
     } else if (type == H5I_DATASET) {
       result.arrays.emplace_back(name, read_array(object, full));
     }
   }
 
-  /// Each object is read once: two names for one could make a small file endless.
-  void require_new(const Handle& object, const std::string& path) {
+  /// Each object is read once, since two names for one could make a small file endless, and only
+  /// after its attributes were vetted, whose names this returns.
+  Names require_new(const Handle& object, const std::string& path) {
 #if H5_VERSION_GE(1, 12, 0)
     H5O_info1_t info{};
 #else
@@ -117,6 +124,7 @@ class Reader {
                   "' has another name, too");
     FOVEA_REQUIRE(seen_.size() <= kMostObjects, parse, source_, " has more than ", kMostObjects,
                   " groups and arrays");
+    return vetting_.attributes(info.addr);
   }
 
   // ---- Arrays ----
@@ -183,7 +191,17 @@ class Reader {
 
   // ---- Attributes ----
 
-  void read_attributes(const Handle& group, const std::string& path, Hdf5Group& result) {
+  /// By name where names are known: HDF5 lists attributes in a way that ends badly where one of
+  /// them is damaged.
+  void read_attributes(const Handle& group, const Names& names, const std::string& path,
+                       Hdf5Group& result) {
+    if (names) {
+      for (const std::string& name : *names) {
+        const Handle attribute(H5Aopen(group, name.c_str(), H5P_DEFAULT), H5Aclose);
+        read_attribute(attribute, name, "the attribute '" + name + "' of '" + path + "'", result);
+      }
+      return;
+    }
     const int count = H5Aget_num_attrs(group);
     check(count, "the attributes of '" + path + "'");
     for (int i = 0; i < count; ++i) {
@@ -203,6 +221,7 @@ class Reader {
 
   void read_attribute(const Handle& attribute, const std::string& name, const std::string& what,
                       Hdf5Group& result) {
+    check(attribute, what);
     const Handle type(H5Aget_type(attribute), H5Tclose);
     const Handle space(H5Aget_space(attribute), H5Sclose);
     check(type, what);
@@ -252,6 +271,7 @@ class Reader {
 
   std::span<const std::uint8_t> bytes_;
   const std::string& source_;
+  Vetting vetting_;
   std::set<haddr_t> seen_;
 };
 
