@@ -18,7 +18,7 @@ namespace {
 using namespace std::string_literals;
 
 std::string golden(const std::string& name) {
-  return std::string(FOVEA_SOURCE_DIR) + "/tests/golden/keras/" + name;
+  return std::string(FOVEA_SOURCE_DIR) + "/tests/golden/npy/" + name;
 }
 
 /// A file of version 1 with this header.
@@ -96,7 +96,7 @@ TEST_F(Npy, SaysWhatItCannotRead) {
                        "24 bytes of numbers, not 20"));
   EXPECT_TRUE(contains(
       message(ErrorCode::parse, with_header(header("<f4", "(99999999999, 99999999999)"), data)),
-      "claims an array"));
+      "a shape that is too large"));
   EXPECT_TRUE(
       contains(message(ErrorCode::parse, with_header(header("<f4", "(9999999999999999999)"), data)),
                "too large"));

@@ -105,7 +105,8 @@ class Reader {
     const Names attributes = require_new(object, full);
     const H5I_type_t type = H5Iget_type(object);
     if (type == H5I_GROUP) {
-      result.groups.emplace_back(name, read_group(object, attributes, full, level + 1));
+      result.groups.push_back(read_group(object, attributes, full, level + 1));
+      result.groups.back().name = name;
     } else if (type == H5I_DATASET) {
       result.arrays.emplace_back(name, read_array(object, full));
     }
@@ -198,7 +199,8 @@ class Reader {
     if (names) {
       for (const std::string& name : *names) {
         const Handle attribute(H5Aopen(group, name.c_str(), H5P_DEFAULT), H5Aclose);
-        read_attribute(attribute, name, "the attribute '" + name + "' of '" + path + "'", result);
+        read_attribute(attribute, name, detail::concat("the attribute '", path, "/", name, "'"),
+                       result);
       }
       return;
     }
@@ -249,6 +251,7 @@ class Reader {
     std::vector<char*> pointers(count, nullptr);
     check(H5Aread(attribute, type, pointers.data()), what);
     std::vector<std::string> strings;
+    strings.reserve(count);
     for (const char* pointer : pointers) strings.emplace_back(pointer == nullptr ? "" : pointer);
     check(H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data()), what);
     return strings;
@@ -284,7 +287,7 @@ void check_written(hid_t status, const std::string& what) {
 std::size_t bytes_of(const Hdf5Group& group) {
   std::size_t bytes = 4096;
   for (const auto& [name, array] : group.arrays) bytes += array.bytes() + 1024;
-  for (const auto& [name, inner] : group.groups) bytes += bytes_of(inner);
+  for (const Hdf5Group& inner : group.groups) bytes += bytes_of(inner);
   return bytes;
 }
 
@@ -335,12 +338,12 @@ void write_array(hid_t group, const std::string& name, const Tensor& array) {
 void write_contents(hid_t id, const Hdf5Group& group) {
   for (const Hdf5Attribute& attribute : group.attributes) write_attribute(id, attribute);
   for (const auto& [name, array] : group.arrays) write_array(id, name, array);
-  for (const auto& [name, inner] : group.groups) {
+  for (const Hdf5Group& inner : group.groups) {
     const Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-    check_written(H5Pset_obj_track_times(properties, false), name);
-    const Handle inner_id(H5Gcreate2(id, name.c_str(), H5P_DEFAULT, properties, H5P_DEFAULT),
+    check_written(H5Pset_obj_track_times(properties, false), inner.name);
+    const Handle inner_id(H5Gcreate2(id, inner.name.c_str(), H5P_DEFAULT, properties, H5P_DEFAULT),
                           H5Gclose);
-    check_written(inner_id, name);
+    check_written(inner_id, inner.name);
     write_contents(inner_id, inner);
   }
 }

@@ -71,8 +71,9 @@ Vetting::Sizes Vetting::heap_at(std::uint64_t offset) const {
     // Number 0 is the room that is left, whose size counts its header, too.
     const std::uint64_t header = key == 0 ? 0 : kStringHeader;
     if (length > size - next - header) fail_at(offset + next + 8, "the size of a heap's string");
-    if (key == 0) break;
-    if (!sizes.emplace(key, length).second) fail_at(offset + next, "a string's number, twice");
+    if (key == 0 && length < kStringHeader) fail_at(offset + next + 8, "the room in a heap");
+    if (key != 0 && !sizes.emplace(key, length).second)
+      fail_at(offset + next, "a string's number, twice");
     next = std::min(size, next + header + rounded_up(length));
   }
   return sizes;
