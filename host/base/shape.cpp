@@ -26,8 +26,14 @@ void Shape::set(int axis, std::int64_t size) {
 }
 
 std::int64_t Shape::numel() const {
+  // Sizes may come from files that were made to deceive. No memory holds 2^56 elements, and their
+  // bytes can still be counted.
+  constexpr std::int64_t kMost = std::int64_t{1} << 56;
   std::int64_t count = 1;
-  for (std::int64_t size : sizes()) count *= size;
+  for (std::int64_t size : sizes()) {
+    if (size == 0) return 0;
+    count = count > kMost / size ? kMost : count * size;
+  }
   return count;
 }
 

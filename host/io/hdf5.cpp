@@ -25,10 +25,10 @@ std::pair<std::string_view, std::string_view> split(std::string_view path) {
   return {path.substr(0, slash), path.substr(slash + 1)};
 }
 
-template <class List>
-auto find_named(List& list, std::string_view name) {
-  return std::find_if(list.begin(), list.end(),
-                      [&](const auto& entry) { return entry.first == name; });
+template <class Groups>
+auto find_named(Groups& groups, std::string_view name) {
+  return std::find_if(groups.begin(), groups.end(),
+                      [&](const Hdf5Group& group) { return group.name == name; });
 }
 
 }  // namespace
@@ -36,10 +36,10 @@ auto find_named(List& list, std::string_view name) {
 const Hdf5Group* Hdf5Group::find_group(std::string_view path) const {
   const Hdf5Group* group = this;
   while (!path.empty()) {
-    const auto [name, rest] = split(path);
-    const auto found = find_named(group->groups, name);
+    const auto [first, rest] = split(path);
+    const auto found = find_named(group->groups, first);
     if (found == group->groups.end()) return nullptr;
-    group = &found->second;
+    group = &*found;
     path = rest;
   }
   return group;
@@ -50,22 +50,27 @@ const Tensor* Hdf5Group::find_array(std::string_view path) const {
   const bool here = slash == std::string_view::npos;
   const Hdf5Group* group = here ? this : find_group(path.substr(0, slash));
   if (group == nullptr) return nullptr;
-  const auto found = find_named(group->arrays, here ? path : path.substr(slash + 1));
+  const std::string_view own = here ? path : path.substr(slash + 1);
+  const auto found = std::find_if(group->arrays.begin(), group->arrays.end(),
+                                  [&](const auto& entry) { return entry.first == own; });
   return found == group->arrays.end() ? nullptr : &found->second;
 }
 
-const Hdf5Attribute* Hdf5Group::find_attribute(std::string_view name) const {
+const Hdf5Attribute* Hdf5Group::find_attribute(std::string_view wanted) const {
   const auto found = std::find_if(attributes.begin(), attributes.end(),
-                                  [&](const Hdf5Attribute& entry) { return entry.name == name; });
+                                  [&](const Hdf5Attribute& entry) { return entry.name == wanted; });
   return found == attributes.end() ? nullptr : &*found;
 }
 
 Hdf5Group& Hdf5Group::make_group(std::string_view path) {
   if (path.empty()) return *this;
-  const auto [name, rest] = split(path);
-  auto found = find_named(groups, name);
-  if (found == groups.end()) found = groups.insert(groups.end(), {std::string(name), {}});
-  return found->second.make_group(rest);
+  const auto [first, rest] = split(path);
+  auto found = find_named(groups, first);
+  if (found == groups.end()) {
+    found = groups.insert(groups.end(), Hdf5Group());
+    found->name = first;
+  }
+  return found->make_group(rest);
 }
 
 void Hdf5Group::add_array(std::string_view path, Tensor array) {

@@ -21,14 +21,15 @@ struct Hdf5Attribute {
 };
 
 struct FOVEA_INTERNAL Hdf5Group {
+  std::string name{};  ///< within its group; the first has none
   std::vector<Hdf5Attribute> attributes;
   std::vector<std::pair<std::string, Tensor>> arrays;
-  std::vector<std::pair<std::string, Hdf5Group>> groups;
+  std::vector<Hdf5Group> groups;
 
   /// What lies at a path like "layers/conv2d/vars"; null: nothing.
   const Hdf5Group* find_group(std::string_view path) const;
   const Tensor* find_array(std::string_view path) const;
-  const Hdf5Attribute* find_attribute(std::string_view name) const;
+  const Hdf5Attribute* find_attribute(std::string_view wanted) const;
 
   /// The group at a path, made where it is missing.
   Hdf5Group& make_group(std::string_view path);

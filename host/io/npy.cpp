@@ -92,7 +92,7 @@ class HeaderParser {
     if (quote != '\'' && quote != '"') fail_here("no string; arrays of records are not read");
     const std::size_t end = text_.find(quote, position_ + 1);
     if (end == std::string_view::npos) fail_here("a string without an end");
-    const std::string value(text_.substr(position_ + 1, end - position_ - 1));
+    std::string value(text_.substr(position_ + 1, end - position_ - 1));
     position_ = end + 1;
     return value;
   }
@@ -107,10 +107,14 @@ class HeaderParser {
   }
   Shape shape() {
     Shape result;
+    std::int64_t count = 1;
     expect('(');
     while (!accept(')')) {
       if (result.rank() == Shape::kMaxRank) fail_here("more than 8 axes");
-      result = result.append(number());
+      const std::int64_t size = number();
+      if (size > kLargest / count) fail_here("a shape that is too large");
+      count *= std::max<std::int64_t>(size, 1);
+      result = result.append(size);
       if (!accept(',')) {
         expect(')');
         break;
@@ -124,11 +128,13 @@ class HeaderParser {
     const std::size_t first = position_;
     while (position_ < text_.size() && text_[position_] >= '0' && text_[position_] <= '9') {
       value = 10 * value + (text_[position_++] - '0');
-      if (value > (std::int64_t{1} << 50)) fail_here("a size that is too large");
+      if (value > kLargest) fail_here("a size that is too large");
     }
     if (position_ == first) fail_here("no number");
     return value;
   }
+
+  static constexpr std::int64_t kLargest = std::int64_t{1} << 50;
 
   std::string_view text_;
   const std::string& source_;

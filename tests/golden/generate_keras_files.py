@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/keras/: small models in Keras's files, with what Keras predicts.
+"""Writes tests/golden/keras/: small models in Keras's files, with what Keras predicts; and
+tests/golden/npy/: arrays in NumPy's files.
 
     python3 tests/golden/generate_keras_files.py        (needs: pip install tensorflow-cpu safetensors)
 
@@ -19,6 +20,7 @@ import safetensors.numpy  # noqa: E402
 from keras import layers as L  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent / "keras"
+NUMPY = HERE.parent / "npy"
 RANDOM = np.random.default_rng(11)
 
 
@@ -94,17 +96,18 @@ def branches():
 
 def numpy_files():
     fixed = np.arange(24, dtype=np.float64).reshape(2, 3, 4) / 8
-    np.save(HERE / "c_order.npy", fixed.astype("<f4"))
-    np.save(HERE / "fortran_order.npy", np.asfortranarray(fixed))
-    np.save(HERE / "big_endian.npy", fixed.astype(">f4"))
-    np.savez_compressed(HERE / "arrays.npz", ints=np.arange(6, dtype=np.int64).reshape(2, 3),
+    np.save(NUMPY / "c_order.npy", fixed.astype("<f4"))
+    np.save(NUMPY / "fortran_order.npy", np.asfortranarray(fixed))
+    np.save(NUMPY / "big_endian.npy", fixed.astype(">f4"))
+    np.savez_compressed(NUMPY / "arrays.npz", ints=np.arange(6, dtype=np.int64).reshape(2, 3),
                         flags=np.array([True, False, True]), scalar=np.float32(2.5))
 
 
 if __name__ == "__main__":
     HERE.mkdir(exist_ok=True)
+    NUMPY.mkdir(exist_ok=True)
     chain()
     branches()
     numpy_files()
-    for path in sorted(HERE.iterdir()):
+    for path in sorted([*HERE.iterdir(), *NUMPY.iterdir()]):
         print(path.name, path.stat().st_size)

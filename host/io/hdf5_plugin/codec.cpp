@@ -3,10 +3,12 @@
 #include <hdf5.h>
 
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "fovea/error.h"
 #include "host/io/hdf5.h"
+#include "host/io/hdf5_plugin/vet.h"
 
 namespace fovea {
 namespace {
@@ -44,7 +46,7 @@ constexpr std::uint64_t kMostExpansion = 1032;
 class Reader {
  public:
   Reader(std::span<const std::uint8_t> bytes, const std::string& source)
-      : bytes_(bytes), source_(source) {}
+      : bytes_(bytes), source_(source), vetting_(bytes, source) {}
 
   Hdf5Group read() {
     const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
@@ -57,7 +59,7 @@ class Reader {
     check(file, "this file");
     const Handle root(H5Gopen2(file, "/", H5P_DEFAULT), H5Gclose);
     check(root, "the first group");
-    return read_group(root, "", 0);
+    return read_group(root, require_new(root, "/"), "", 0);
   }
 
  private:
@@ -66,11 +68,14 @@ class Reader {
                   what);
   }
 
-  Hdf5Group read_group(const Handle& group, const std::string& path, int level) {
+  using Names = std::optional<std::vector<std::string>>;
+
+  Hdf5Group read_group(const Handle& group, const Names& attributes, const std::string& path,
+                       int level) {
     FOVEA_REQUIRE(level < kMostLevels, parse, source_, ": groups in more than ", kMostLevels,
                   " levels at '", path, "'");
     Hdf5Group result;
-    read_attributes(group, path, result);
+    read_attributes(group, attributes, path, result);
     H5G_info_t info{};
     check(H5Gget_info(group, &info), "the group '" + path + "'");
     for (hsize_t i = 0; i < info.nlinks; ++i) read_link(group, i, path, level, result);
@@ -94,19 +99,22 @@ class Reader {
     const std::string full = path.empty() ? name : path + "/" + name;
     FOVEA_REQUIRE(link.type == H5L_TYPE_HARD, unsupported, source_, ": '", full,
                   "' is a link, not an array or a group");
+    vetting_.attributes(link.u.address);
     const Handle object(H5Oopen(group, name.c_str(), H5P_DEFAULT), H5Oclose);
     check(object, "'" + full + "'");
-    require_new(object, full);
+    const Names attributes = require_new(object, full);
     const H5I_type_t type = H5Iget_type(object);
     if (type == H5I_GROUP) {
-      result.groups.emplace_back(name, read_group(object, full, level + 1));
+      result.groups.push_back(read_group(object, attributes, full, level + 1));
+      result.groups.back().name = name;
     } else if (type == H5I_DATASET) {
       result.arrays.emplace_back(name, read_array(object, full));
     }
   }
 
-  /// Each object is read once: two names for one could make a small file endless.
-  void require_new(const Handle& object, const std::string& path) {
+  /// Each object is read once, since two names for one could make a small file endless, and only
+  /// after its attributes were vetted, whose names this returns.
+  Names require_new(const Handle& object, const std::string& path) {
 #if H5_VERSION_GE(1, 12, 0)
     H5O_info1_t info{};
 #else
@@ -117,6 +125,7 @@ class Reader {
                   "' has another name, too");
     FOVEA_REQUIRE(seen_.size() <= kMostObjects, parse, source_, " has more than ", kMostObjects,
                   " groups and arrays");
+    return vetting_.attributes(info.addr);
   }
 
   // ---- Arrays ----
@@ -183,7 +192,18 @@ class Reader {
 
   // ---- Attributes ----
 
-  void read_attributes(const Handle& group, const std::string& path, Hdf5Group& result) {
+  /// By name where names are known: HDF5 lists attributes in a way that ends badly where one of
+  /// them is damaged.
+  void read_attributes(const Handle& group, const Names& names, const std::string& path,
+                       Hdf5Group& result) {
+    if (names) {
+      for (const std::string& name : *names) {
+        const Handle attribute(H5Aopen(group, name.c_str(), H5P_DEFAULT), H5Aclose);
+        read_attribute(attribute, name, detail::concat("the attribute '", path, "/", name, "'"),
+                       result);
+      }
+      return;
+    }
     const int count = H5Aget_num_attrs(group);
     check(count, "the attributes of '" + path + "'");
     for (int i = 0; i < count; ++i) {
@@ -203,6 +223,7 @@ class Reader {
 
   void read_attribute(const Handle& attribute, const std::string& name, const std::string& what,
                       Hdf5Group& result) {
+    check(attribute, what);
     const Handle type(H5Aget_type(attribute), H5Tclose);
     const Handle space(H5Aget_space(attribute), H5Sclose);
     check(type, what);
@@ -230,6 +251,7 @@ class Reader {
     std::vector<char*> pointers(count, nullptr);
     check(H5Aread(attribute, type, pointers.data()), what);
     std::vector<std::string> strings;
+    strings.reserve(count);
     for (const char* pointer : pointers) strings.emplace_back(pointer == nullptr ? "" : pointer);
     check(H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data()), what);
     return strings;
@@ -252,6 +274,7 @@ class Reader {
 
   std::span<const std::uint8_t> bytes_;
   const std::string& source_;
+  Vetting vetting_;
   std::set<haddr_t> seen_;
 };
 
@@ -264,7 +287,7 @@ void check_written(hid_t status, const std::string& what) {
 std::size_t bytes_of(const Hdf5Group& group) {
   std::size_t bytes = 4096;
   for (const auto& [name, array] : group.arrays) bytes += array.bytes() + 1024;
-  for (const auto& [name, inner] : group.groups) bytes += bytes_of(inner);
+  for (const Hdf5Group& inner : group.groups) bytes += bytes_of(inner);
   return bytes;
 }
 
@@ -315,12 +338,12 @@ void write_array(hid_t group, const std::string& name, const Tensor& array) {
 void write_contents(hid_t id, const Hdf5Group& group) {
   for (const Hdf5Attribute& attribute : group.attributes) write_attribute(id, attribute);
   for (const auto& [name, array] : group.arrays) write_array(id, name, array);
-  for (const auto& [name, inner] : group.groups) {
+  for (const Hdf5Group& inner : group.groups) {
     const Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-    check_written(H5Pset_obj_track_times(properties, false), name);
-    const Handle inner_id(H5Gcreate2(id, name.c_str(), H5P_DEFAULT, properties, H5P_DEFAULT),
+    check_written(H5Pset_obj_track_times(properties, false), inner.name);
+    const Handle inner_id(H5Gcreate2(id, inner.name.c_str(), H5P_DEFAULT, properties, H5P_DEFAULT),
                           H5Gclose);
-    check_written(inner_id, name);
+    check_written(inner_id, inner.name);
     write_contents(inner_id, inner);
   }
 }

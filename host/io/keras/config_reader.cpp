@@ -7,8 +7,7 @@
 namespace fovea::keras {
 namespace {
 
-/// More than any layer has; eight of them multiplied stay far below 2^63 only because the sizes of
-/// tensors are checked, too, see Shape.
+/// More than any layer has.
 constexpr std::int64_t kLargestInteger = std::int64_t{1} << 31;
 
 const Json& null_json() {

@@ -25,7 +25,7 @@ class ConfigReader {
   /// Throws invalid_argument for a missing key.
   std::int64_t required_integer(std::string_view key);
   double required_number(std::string_view key);
-  /// Integers here and below are of a size that products of eight of them stay numbers.
+  /// Here and above and below, whole numbers are at most 2^31.
   std::int64_t integer(std::string_view key, std::int64_t otherwise);
   double number(std::string_view key, double otherwise);
   bool boolean(std::string_view key, bool otherwise);

@@ -16,8 +16,8 @@ Value LastAxis::build(Builder& b, Value x) const {
   return inner_->build(b, x);
 }
 
-DepthwiseConv2D::DepthwiseConv2D(Size2 kernel, DepthwiseOptions options, std::string name)
-    : LayerBase(std::move(name)), kernel_(kernel), options_(std::move(options)) {
+DepthwiseConv2D::DepthwiseConv2D(Size2 kernel, const DepthwiseOptions& options, std::string name)
+    : LayerBase(std::move(name)), kernel_(kernel), options_(options) {
   detail::require_positive(kKind, "depth_multiplier", options_.multiplier);
 }
 

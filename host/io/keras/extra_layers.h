@@ -40,7 +40,7 @@ struct DepthwiseOptions {
 class DepthwiseConv2D : public LayerBase<DepthwiseConv2D> {
  public:
   static constexpr std::string_view kKind = "DepthwiseConv2D";
-  DepthwiseConv2D(Size2 kernel, DepthwiseOptions options, std::string name);
+  DepthwiseConv2D(Size2 kernel, const DepthwiseOptions& options, std::string name);
   Value build(Builder& b, Value x) const override;
 
  private:

@@ -3,7 +3,8 @@
 // weights in that layout. ".weights.h5": weights as Keras 3 lays them out.
 //
 // A file holds the network, weights, and how it was compiled, with the optimizer's state, so that
-// training goes on. The state of optimizers of Keras 2 is not read.
+// training goes on. The state of optimizers of Keras 2 is not read. Class names are not kept: Keras
+// has no place for them.
 #pragma once
 
 #include <string>

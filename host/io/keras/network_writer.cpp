@@ -453,7 +453,7 @@ std::string LayerWriter::unique_name(const Node& node) {
   return name;
 }
 
-void LayerWriter::emit(const std::string& class_name, const Node& node, Json config,
+void LayerWriter::emit(const std::string& class_name, const Node& node, const Json& config,
                        const std::vector<Value>& inputs, Value output, std::vector<Weight> weights,
                        bool trainable) {
   WrittenCall call{{}, type(output)};

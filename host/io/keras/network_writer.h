@@ -61,7 +61,7 @@ class LayerWriter {
   void write_dropout(const Node& node);
 
   /// Adds a call of the layer with this path, class and configuration, made if there is none.
-  void emit(const std::string& class_name, const Node& node, Json config,
+  void emit(const std::string& class_name, const Node& node, const Json& config,
             const std::vector<Value>& inputs, Value output, std::vector<Weight> weights = {},
             bool trainable = true);
   /// The configuration that Conv2D and Dense share, with what the nodes after `y` add to it; `y`

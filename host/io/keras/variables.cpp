@@ -212,8 +212,10 @@ void write_legacy_optimizer(Hdf5Group& root, const std::string& name,
   Hdf5Group& group = root.make_group("optimizer_weights");
   std::vector<std::string> names;
   for (const auto& [variable, tensor] : variables) {
-    names.push_back(name + "/" + variable);
-    group.add_array(names.back(), tensor);
+    std::string path = name;
+    path += "/" + variable;
+    group.add_array(path, tensor);
+    names.push_back(std::move(path));
   }
   set_string_list(group, "weight_names", names);
 }

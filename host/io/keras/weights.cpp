@@ -22,7 +22,7 @@ Tensor transpose(const Tensor& from, std::int64_t rows, std::int64_t columns, Sh
 }  // namespace
 
 Tensor from_keras(const Weight& weight, const Tensor& stored) {
-  const Tensor tensor = stored.to(DType::f32);
+  Tensor tensor = stored.to(DType::f32);
   if (weight.layout == Layout::same) return tensor;
   const Shape& shape = tensor.shape();
   const int rank = shape.rank();
@@ -39,7 +39,7 @@ Tensor from_keras(const Weight& weight, const Tensor& stored) {
 }
 
 Tensor to_keras(const Weight& weight, const Tensor& own) {
-  const Tensor tensor = own.to(DType::f32);
+  Tensor tensor = own.to(DType::f32);
   if (weight.layout == Layout::same) return tensor;
   const Shape& shape = tensor.shape();
   const std::int64_t rows = shape[0];
