@@ -30,6 +30,7 @@ std::string error_of(ErrorCode code, const Body& body) {
 // ---- Attributes ----
 
 /// Gives an attribute a value that is not its default.
+void change(std::vector<std::int64_t>& value) { value.push_back(7); }
 void change(bool& value) { value = !value; }
 void change(int& value) { value += 3; }
 void change(std::int64_t& value) { value += 5; }
@@ -74,17 +75,17 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
   using namespace ops;  // NOLINT(google-build-using-namespace): the list reads better
   std::vector<std::string> names = expect_round_trips<
       Input, Parameter, State, Constant, Add, Multiply, Scale, Rescale, Cast, Reshape, Concat,
-      Slice, Pad, Dropout, Mean, Broadcast, WeightPenalty, WeightPenaltyBackward, Reorder, Activate,
-      ActivateBackward, Softmax, SoftmaxBackward, Conv2d, Conv2dBackwardData, Conv2dBackwardFilter,
-      Conv2dBiasAct, Conv2dBackwardFilterBias, Conv2dBatchNormAct, MatMul, AddBias, BiasGrad,
-      MatMulBiasAct, MaxPool2d, MinPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward,
-      GlobalAvgPool, GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
-      BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
-      SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
-      RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep, GradientCheck, HoldStep,
-      CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient, SgdUpdate, AdamUpdate,
-      AdagradUpdate, RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale, AdjustLossScale,
-      PictureBatch>();
+      Slice, Pad, Transpose, Dropout, Mean, Broadcast, WeightPenalty, WeightPenaltyBackward,
+      Reorder, Activate, ActivateBackward, Softmax, SoftmaxBackward, Conv2d, Conv2dBackwardData,
+      Conv2dBackwardFilter, Conv2dBiasAct, Conv2dBackwardFilterBias, Conv2dBatchNormAct, MatMul,
+      AddBias, BiasGrad, MatMulBiasAct, MaxPool2d, MinPool2d, MaxPool2dBackward, AvgPool2d,
+      AvgPool2dBackward, GlobalAvgPool, GlobalAvgPoolBackward, BatchNorm, BatchNormBackward,
+      BatchNormInference, BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward,
+      FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss,
+      PointwiseLossBackward, RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep,
+      GradientCheck, HoldStep, CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient,
+      SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale,
+      AdjustLossScale, PictureBatch>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

@@ -64,6 +64,10 @@ struct WinogradPays {
   double fill;            ///< share of the tiles' cells that lie in the picture, at least
 };
 constexpr WinogradPays kForwardPays = {32, 64, 0.6};
+// Constant weights are transformed once. They grow by it, so they must not be so many that reading
+// them takes the time.
+constexpr WinogradPays kConstantWeightsPay = {32, 1, 0.75};
+constexpr std::int64_t kMostConstantFilters = 128 * 256;  // channels of x by channels of y
 constexpr WinogradPays kBackwardDataPays = {32, 64, 0.9};
 constexpr WinogradPays kBackwardFilterPays = {64, 32, 0.6};
 
@@ -118,8 +122,12 @@ LowerResult forward(const Problem& problem, const LowerRequest& request,
                     const Activation& activation, bool residual) {
   const bool biased = request.inputs.size() > 2;
   const Desc* bias = biased ? &problem.bias : nullptr;
-  const std::vector<Algorithm> algorithms = algorithms_for(problem, problem.y.shape, kForwardPays);
   const bool constant = is_constant(request, 1);
+  std::vector<Algorithm> algorithms = algorithms_for(problem, problem.y.shape, kForwardPays);
+  if (constant && problem.x.shape.c() * problem.y.shape.c() <= kMostConstantFilters &&
+      algorithms.size() == 1) {
+    algorithms = algorithms_for(problem, problem.y.shape, kConstantWeightsPay);
+  }
   const auto plain = first_fast(algorithms, [&](Algorithm algorithm, Tag tag) {
     return describe_forward(problem, algorithm, tag, recipe_attributes(), bias, constant);
   });
