@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kMaxRows = 2;
 constexpr std::int64_t kMinWeightBytes = 1 << 20;  // less stays in a cache from run to run
-constexpr std::int64_t kMinColumns = 256;          // of a thread: shorter pieces of rows cost more
+constexpr std::int64_t kMinColumns = 1024;         // of a thread: no two share a page
 
 /// y[first, last) += a x[k..k+4) w[k..k+4), columns of one row of y.
 void add_four_rows(const float* x, const float* w, std::int64_t columns, std::int64_t first,

@@ -15,8 +15,13 @@ constexpr std::uint64_t kMessageHeader = 8;     ///< type, size, flags, 3 bytes
 constexpr std::uint64_t kStringReference = 16;  ///< length, heap, number
 constexpr std::uint64_t kAttribute = 0x0C;
 constexpr std::uint64_t kContinuation = 0x10;
+constexpr std::uint64_t kSymbolTable = 0x11;
+constexpr std::uint64_t kTreeHeader = 24;  ///< "TREE", type, level, entries, two neighbours
+constexpr std::uint64_t kEntry = 40;       ///< name, object, kind, 4 bytes, 16 bytes by the kind
+constexpr std::uint64_t kUndefined = ~std::uint64_t{0};
 constexpr int kVariableLength = 9;
 constexpr int kMostContinuations = 1000;
+constexpr int kMostLevels = 100;
 
 std::uint64_t rounded_up(std::uint64_t size) { return (size + 7) / 8 * 8; }
 
@@ -28,10 +33,6 @@ Vetting::Vetting(std::span<const std::uint8_t> bytes, const std::string& source)
   const std::string_view all(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   for (std::size_t at = all.find(kBegin); at != all.npos; at = all.find(kBegin, at + 1)) {
     heaps_[at] = heap_at(at);
-  }
-  constexpr std::string_view kNames("HEAP\0\0\0\0", 8);  // of a group's entries
-  for (std::size_t at = all.find(kNames); at != all.npos; at = all.find(kNames, at + 1)) {
-    if (number(at + 8, 8) > bytes.size()) fail_at(at + 8, "a heap's size");
   }
   check_superblock();
 }
@@ -46,7 +47,94 @@ void Vetting::check_superblock() const {
   if (number(13, 1) != 8 || number(14, 1) != 8) fail_at(13, "addresses that have not 8 bytes");
   if (number(addresses, 8) != 0) fail_at(addresses, "the file's first address");
   if (number(addresses + 16, 8) > bytes_.size()) fail_at(addresses + 16, "the file's end");
-  attributes(number(addresses + 40, 8));
+  check_entry(addresses + 32);
+}
+
+Vetting::Names Vetting::names_at(std::uint64_t offset) const {
+  if (number(offset, 4) != 0x50414548 || number(offset + 4, 1) != 0) {  // "HEAP"
+    fail_at(offset, "a heap of names");
+  }
+  const Names names{number(offset + 24, 8), number(offset + 8, 8)};
+  if (names.begin > bytes_.size() || names.size > bytes_.size() - names.begin) {
+    fail_at(offset + 8, "a heap's size");
+  }
+  // What is free hangs together by offsets; 1 ends it.
+  std::uint64_t steps = 0;
+  for (std::uint64_t at = number(offset + 16, 8); at != 1 && at != kUndefined; ++steps) {
+    if (names.size < 16 || at > names.size - 16 || steps > names.size / 16) {
+      fail_at(offset + 16, "the room in a heap of names");
+    }
+    if (number(names.begin + at + 8, 8) > names.size - at) {
+      fail_at(names.begin + at + 8, "the size of room in a heap of names");
+    }
+    at = number(names.begin + at, 8);
+  }
+  return names;
+}
+
+void Vetting::check_name(const Names& names, std::uint64_t offset) const {
+  if (offset < names.size) {
+    const auto* begin = bytes_.data() + names.begin + offset;
+    const auto* end = bytes_.data() + names.begin + names.size;
+    if (std::find(begin, end, 0) != end) return;
+  }
+  fail_at(names.begin + std::min(offset, names.size), "a name that does not end");
+}
+
+void Vetting::check_group(std::uint64_t tree, std::uint64_t heap) const {
+  if (level_ == kMostLevels) fail_at(tree, "groups within groups without end");
+  ++level_;
+  check_tree(tree, -1, names_at(heap));
+  --level_;
+}
+
+/// `level` is what the node above says; -1: there is none.
+void Vetting::check_tree(std::uint64_t offset, int level, const Names& names) const {
+  if (!seen_.insert(offset).second) {
+    if (level < 0) return;  // a group's entry and its header both name its tree
+    fail_at(offset, "a tree that contains itself");
+  }
+  if (number(offset, 4) != 0x45455254 || number(offset + 4, 1) != 0) {  // "TREE"
+    fail_at(offset, "a tree of entries");
+  }
+  const auto own = static_cast<int>(number(offset + 5, 1));
+  if (level >= 0 && own != level) fail_at(offset + 5, "the level of a tree");
+  const std::uint64_t most = 2 * number(18, 2);  // by the file's header
+  const std::uint64_t count = number(offset + 6, 2);
+  if (count > most) fail_at(offset + 6, "the entries of a tree");
+  number(offset + kTreeHeader + 16 * most, 8);  // a node has room for all of them
+  for (std::uint64_t i = 0; i <= count; ++i) {
+    check_name(names, number(offset + kTreeHeader + 16 * i, 8));
+    if (i == count) break;
+    const std::uint64_t child = number(offset + kTreeHeader + 16 * i + 8, 8);
+    if (own == 0) {
+      check_entries(child, names);
+    } else {
+      check_tree(child, own - 1, names);
+    }
+  }
+}
+
+void Vetting::check_entries(std::uint64_t offset, const Names& names) const {
+  if (number(offset, 4) != 0x444F4E53 || number(offset + 4, 1) != 1) {  // "SNOD"
+    fail_at(offset, "a list of entries");
+  }
+  const std::uint64_t most = 2 * number(16, 2);
+  const std::uint64_t count = number(offset + 6, 2);
+  if (count > most) fail_at(offset + 6, "the number of entries");
+  number(offset + 8 + kEntry * most - 1, 1);  // a list has room for all of them
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t entry = offset + 8 + kEntry * i;
+    check_name(names, number(entry, 8));
+    check_entry(entry);
+  }
+}
+
+void Vetting::check_entry(std::uint64_t offset) const {
+  attributes(number(offset + 8, 8));
+  const std::uint64_t kind = number(offset + 16, 4);
+  if (kind == 1) check_group(number(offset + 24, 8), number(offset + 32, 8));
+  if (kind > 1) fail_at(offset + 16, "an entry that is neither an object nor a group");
 }
 
 void Vetting::fail_at(std::uint64_t offset, const char* what) const {
@@ -101,6 +189,9 @@ void Vetting::check_messages(std::uint64_t offset, std::uint64_t size, int level
     if (type == kAttribute) {
       if ((flags & 2) != 0) fail_at(offset, "an attribute that is shared");
       names.push_back(check_attribute(offset, length));
+    } else if (type == kSymbolTable) {
+      if (length < 16) fail_at(offset, "a group's message");
+      check_group(number(offset, 8), number(offset + 8, 8));
     } else if (type == kContinuation) {
       check_messages(number(offset, 8), number(offset + 8, 8), level + 1, names);
     }
@@ -133,7 +224,8 @@ std::string Vetting::check_attribute(std::uint64_t offset, std::uint64_t size) c
   }
   if (element > size || count * element > end - next) fail_at(offset, "an attribute's size");
   std::string name;
-  for (std::uint64_t at = parts[0]; at < parts[1] && bytes_[at] != 0; ++at) {
+  for (std::uint64_t at = parts[0]; number(at, 1) != 0; ++at) {
+    if (at + 1 >= parts[1]) fail_at(parts[0], "an attribute's name that does not end");
     name += static_cast<char>(bytes_[at]);
   }
   if ((number(parts[1], 1) & 15) != kVariableLength) return name;
