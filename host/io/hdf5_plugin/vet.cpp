@@ -13,12 +13,14 @@ constexpr std::uint64_t kStringHeader = 16;     ///< number, references, 4 bytes
 constexpr std::uint64_t kObjectHeader = 16;     ///< version, messages, references, size, 4 bytes
 constexpr std::uint64_t kMessageHeader = 8;     ///< type, size, flags, 3 bytes
 constexpr std::uint64_t kStringReference = 16;  ///< length, heap, number
+constexpr std::uint64_t kType = 0x03;
 constexpr std::uint64_t kAttribute = 0x0C;
 constexpr std::uint64_t kContinuation = 0x10;
 constexpr std::uint64_t kSymbolTable = 0x11;
 constexpr std::uint64_t kTreeHeader = 24;  ///< "TREE", type, level, entries, two neighbours
 constexpr std::uint64_t kEntry = 40;       ///< name, object, kind, 4 bytes, 16 bytes by the kind
 constexpr std::uint64_t kUndefined = ~std::uint64_t{0};
+constexpr int kText = 3;
 constexpr int kVariableLength = 9;
 constexpr int kMostContinuations = 1000;
 constexpr int kMostLevels = 100;
@@ -186,7 +188,10 @@ void Vetting::check_messages(std::uint64_t offset, std::uint64_t size, int level
     const std::uint64_t flags = number(offset + 4, 1);
     offset += kMessageHeader;
     if (length > end - offset) fail_at(offset, "a message's size");
-    if (type == kAttribute) {
+    if (type == kType) {
+      if ((flags & 2) != 0) fail_at(offset, "a type that is shared");
+      check_type(offset, offset + length);
+    } else if (type == kAttribute) {
       if ((flags & 2) != 0) fail_at(offset, "an attribute that is shared");
       names.push_back(check_attribute(offset, length));
     } else if (type == kSymbolTable) {
@@ -197,6 +202,18 @@ void Vetting::check_messages(std::uint64_t offset, std::uint64_t size, int level
     }
     offset += length;
   }
+}
+
+void Vetting::check_type(std::uint64_t offset, std::uint64_t end) const {
+  const std::uint64_t kind = number(offset, 1) & 15;
+  std::uint64_t size = 8;
+  if (kind == 0) size += 4;   // integers: offset and precision
+  if (kind == 1) size += 12;  // floating: where their parts lie
+  if (kind > 1 && kind != kText && kind != kVariableLength) {
+    fail_at(offset, "a type that is neither of numbers nor of strings");
+  }
+  if (offset > end || size > end - offset) fail_at(offset, "the size of a type");
+  if (kind == kVariableLength) check_type(offset + size, end);
 }
 
 std::string Vetting::check_attribute(std::uint64_t offset, std::uint64_t size) const {
@@ -212,6 +229,7 @@ std::string Vetting::check_attribute(std::uint64_t offset, std::uint64_t size) c
     next += version == 1 ? rounded_up(part) : part;
     if (next > end) fail_at(offset, "the size of an attribute's part");
   }
+  check_type(parts[1], parts[2]);
   const std::uint64_t element = number(parts[1] + 4, 4);
   const std::uint64_t rank = number(parts[2] + 1, 1);
   const std::uint64_t first_size = parts[2] + (number(parts[2], 1) == 1 ? 8 : 4);

@@ -36,6 +36,8 @@ class Vetting {
   Sizes heap_at(std::uint64_t offset) const;
   void check_messages(std::uint64_t offset, std::uint64_t size, int level,
                       std::vector<std::string>& names) const;
+  /// Numbers and strings alone: what models are made of.
+  void check_type(std::uint64_t offset, std::uint64_t end) const;
   std::string check_attribute(std::uint64_t offset, std::uint64_t size) const;
   void check_string(std::uint64_t offset) const;
 
