@@ -28,9 +28,7 @@ build=$root/build/fuzz
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0
 export UBSAN_OPTIONS=print_stacktrace=1
 export OMP_NUM_THREADS=1
-# The HDF5 library leaks some of what it allocates for files that turn out to be damaged.
-printf 'leak:libhdf5\n' >"$build/leaks"
-export LSAN_OPTIONS=suppressions=$build/leaks:print_suppressions=0
+export LSAN_OPTIONS=suppressions=$root/tests/leaks.txt:print_suppressions=0
 "$build/bin/fuzz_seeds" "$build/seeds"
 # Files of other programs, where there are some for a parser.
 for folder in tests/golden/*/; do
