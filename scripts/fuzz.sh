@@ -30,11 +30,16 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export OMP_NUM_THREADS=1
 export LSAN_OPTIONS=suppressions=$root/tests/leaks.txt:print_suppressions=0
 "$build/bin/fuzz_seeds" "$build/seeds"
-# Files of other programs, where there are some for a parser.
-for folder in tests/golden/*/; do
-  name=$(basename "$folder")
-  [ ! -f "tests/fuzz/${name}_fuzzer.cpp" ] || cp "$folder"* "$build/seeds/$name/"
-done
+# Files of other programs.
+seed() {  # seed PARSER FILE...
+  mkdir -p "$build/seeds/$1"
+  cp "${@:2}" "$build/seeds/$1/"
+}
+seed onnx tests/golden/onnx/*.onnx
+seed npy tests/golden/npy/*.npy
+seed zip tests/golden/npy/*.npz
+seed zip tests/golden/keras/*.keras
+seed hdf5 tests/golden/keras/*.h5
 mkdir -p "$build/finds"
 
 total=0
@@ -43,8 +48,8 @@ for parser in "${parsers[@]}"; do
   mkdir -p "$build/corpus/$parser" "$build/seeds/$parser"
   log=$build/$parser.log
   status=0
-  "$build/bin/${parser}_fuzzer" -seed="${FOVEA_FUZZ_SEED:-0}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
-    -malloc_limit_mb=512 -print_final_stats=1 -verbosity=1 \
+  "$build/bin/${parser}_fuzzer" -seed="${FOVEA_FUZZ_SEED:-0}" -max_total_time="$seconds" \
+    -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512 -print_final_stats=1 -verbosity=1 \
     -artifact_prefix="$build/finds/$parser-" "$build/corpus/$parser" "$build/seeds/$parser" \
     >"$log" 2>&1 || status=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")

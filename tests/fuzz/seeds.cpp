@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "fovea/image.h"
+#include "fovea/layer_config.h"
 #include "fovea/layers.h"
 #include "fovea/model.h"
 #include "host/io/input_file.h"
@@ -65,6 +66,7 @@ void write_models(const fs::path& folder) {
     drop_checksum(folder / file);
   }
   write(folder / "network" / "model", small_network().to_json().to_string());
+  write(folder / "keras" / "model", network_to_keras(small_network()).to_string());
 }
 
 void write_pictures(const fs::path& folder) {
