@@ -26,6 +26,10 @@ fi
 [ ${#files[@]} -gt 0 ] || exit 0
 
 cmake --preset clang --log-level=NOTICE >/dev/null  # writes the compilation database
+generated=onnx/onnx_file.pb.h  # what sources include that the build writes
+if grep -qF "$generated" build/clang/build.ninja; then
+  cmake --build build/clang --target "$generated" >/dev/null
+fi
 # Only what the database knows: without oneDNN its plug-in is not compiled, nor checked.
 for file in "${files[@]}"; do
   if grep -qF "$PWD/$file\"" build/clang/compile_commands.json; then
