@@ -253,7 +253,7 @@ std::vector<Tensor> Predictor::Impl::predict(const std::vector<Tensor>& inputs) 
   return outputs;
 }
 
-Predictor::Predictor(const Model& model, PredictorOptions options) {
+Predictor::Predictor(const Model& model, const PredictorOptions& options) {
   const Model::Impl& own = *model.impl_;
   ModelOptions wanted = own.options;
   if (!options.device.empty()) wanted.device = options.device;
@@ -271,7 +271,7 @@ Predictor::Predictor(const Model& model, PredictorOptions options) {
   impl_ = std::make_unique<Impl>(*other.impl_, options);
 }
 
-Predictor::Predictor(const std::string& path, PredictorOptions options)
+Predictor::Predictor(const std::string& path, const PredictorOptions& options)
     : Predictor(
           Model::load(path, {.device = options.device.empty() ? "auto" : options.device,
                              .precision = options.precision.empty() ? "f32" : options.precision,

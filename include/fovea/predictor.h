@@ -28,9 +28,9 @@ class FOVEA_API Predictor {
  public:
   /// Throws as Model's constructor for options that cannot be had, and invalid_argument for batch
   /// sizes below 1 or none.
-  explicit Predictor(const Model& model, PredictorOptions options = {});
+  explicit Predictor(const Model& model, const PredictorOptions& options = {});
   /// From a file of any format that Model::load reads.
-  explicit Predictor(const std::string& path, PredictorOptions options = {});
+  explicit Predictor(const std::string& path, const PredictorOptions& options = {});
   Predictor(Predictor&&) noexcept;
   Predictor& operator=(Predictor&&) noexcept;
   ~Predictor();
