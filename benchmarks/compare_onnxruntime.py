@@ -10,7 +10,7 @@ rounds, ONNX Runtime's milliseconds over Fovea's: above 1, Fovea is faster. Both
 f32 arrays in memory of the caller's. What Python adds to a call of ONNX Runtime's is measured with
 a network that does nothing, and taken off.
 
-    pip install onnxruntime numpy
+    pip install onnxruntime onnx numpy safetensors
     benchmarks/compare_onnxruntime.py --json benchmarks/results/compare_onnxruntime.json
 """
 
