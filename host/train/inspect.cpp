@@ -6,19 +6,6 @@
 namespace fovea {
 namespace {
 
-/// Bytes in 0 .. 255 or floating numbers in [0, 1), at random; other types stay 0.
-Tensor random_batch(const Shape& shape, DType dtype) {
-  Tensor batch = Tensor::zeros(shape, dtype);
-  for (std::int64_t i = 0; i < batch.numel(); ++i) {
-    const std::uint32_t word = detail::philox4x32(0, 0, static_cast<std::uint64_t>(i)).word[0];
-    const double value = detail::uniform01(word);
-    if (dtype == DType::u8) batch.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(word >> 24);
-    if (dtype == DType::f32) batch.data<float>()[i] = static_cast<float>(value);
-    if (dtype == DType::f64) batch.data<double>()[i] = value;
-  }
-  return batch;
-}
-
 ProfileStep profile_of(const PlanStep& step, double milliseconds) {
   const Cost cost = cost_of(*step.op, step.input_types, step.output_types);
   return {step.path,          std::string(step.op->name()),
@@ -28,15 +15,38 @@ ProfileStep profile_of(const PlanStep& step, double milliseconds) {
 
 }  // namespace
 
+Tensor random_batch(const ValueType& type) {
+  Tensor batch = Tensor::zeros(type.shape, type.dtype);
+  for (std::int64_t i = 0; i < batch.numel(); ++i) {
+    const std::uint32_t word = detail::philox4x32(0, 0, static_cast<std::uint64_t>(i)).word[0];
+    const double value = detail::uniform01(word);
+    if (type.dtype == DType::u8) {
+      batch.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(word >> 24);
+    }
+    if (type.dtype == DType::f32) batch.data<float>()[i] = static_cast<float>(value);
+    if (type.dtype == DType::f64) batch.data<double>()[i] = value;
+  }
+  return batch;
+}
+
+ValueType Model::Impl::example_input(std::size_t index, std::int64_t batch_size) const {
+  const InputSpec& input = network.inputs()[index];
+  const DType type = takes_u8[index] ? DType::u8 : is_floating(input.dtype) ? dtype : input.dtype;
+  return {input.shape.prepend(batch_size), type};
+}
+
+ValueType Model::Impl::example_target(std::size_t index, std::int64_t batch_size) const {
+  const Loss loss = output_loss(network, *compiled, index).loss;
+  return target_type(loss, {network.outputs()[index].shape.prepend(batch_size), dtype});
+}
+
 Execution& Model::Impl::example_step(std::int64_t batch_size, ProfileMode mode) {
   FOVEA_REQUIRE(batch_size >= 1, invalid_argument, "the batch size is at least 1, not ",
                 batch_size);
   inputs_.clear();
   targets_.clear();
   for (std::size_t i = 0; i < network.inputs().size(); ++i) {
-    const InputSpec& input = network.inputs()[i];
-    const DType type = takes_u8[i] ? DType::u8 : is_floating(input.dtype) ? dtype : input.dtype;
-    inputs_.push_back(random_batch(input.shape.prepend(batch_size), type));
+    inputs_.push_back(random_batch(example_input(i, batch_size)));
   }
   if (mode == ProfileMode::infer) {
     Execution& prediction = execution(spec(StepMode::predict, inputs_, {}));
@@ -44,9 +54,7 @@ Execution& Model::Impl::example_step(std::int64_t batch_size, ProfileMode mode) 
     return prediction;
   }
   for (std::size_t o = 0; o < network.outputs().size(); ++o) {
-    const Loss loss = output_loss(network, *compiled, o).loss;
-    const ValueType type =
-        target_type(loss, {network.outputs()[o].shape.prepend(batch_size), dtype});
+    const ValueType type = example_target(o, batch_size);
     targets_.push_back(Tensor::zeros(type.shape, type.dtype));
   }
   Execution& step = training_execution(StepMode::train, 1);

@@ -101,6 +101,10 @@ struct Model::Impl {
   /// After set_back(attempt): looks for the first value that is not finite in `training`, to which
   /// the attempt's batch is bound, and throws numeric, naming the layer.
   [[noreturn]] void report_nonfinite(Execution& training, std::int64_t attempt);
+  /// How an input comes in examples: as bytes where the network takes them.
+  ValueType example_input(std::size_t index, std::int64_t batch_size) const;
+  /// The target that an output's loss wants. For a compiled model.
+  ValueType example_target(std::size_t index, std::int64_t batch_size) const;
   /// The execution of a training step or a prediction for a batch of this size, with random
   /// pictures and zeros as targets bound.
   Execution& example_step(std::int64_t batch_size, ProfileMode mode);
@@ -161,6 +165,9 @@ struct Model::Impl {
   std::mutex lanes_mutex_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
+
+/// Bytes in 0 .. 255 or floating numbers in [0, 1), at random; other types stay 0.
+Tensor random_batch(const ValueType& type);
 
 /// The data of a set as arrays; checks it.
 Arrays arrays_of(const Dataset& data);

@@ -20,18 +20,12 @@ Graph step_graph_for(const Model::Impl& model, std::int64_t batch_size) {
   spec.low = model.precision.low;
   spec.frozen = [&](const std::string& path) { return model.frozen(path); };
   for (std::size_t i = 0; i < model.network.inputs().size(); ++i) {
-    const InputSpec& input = model.network.inputs()[i];
-    const DType type = model.takes_u8[i]          ? DType::u8
-                       : is_floating(input.dtype) ? model.dtype
-                                                  : input.dtype;
-    spec.inputs.push_back({input.shape.prepend(batch_size), type});
+    spec.inputs.push_back(model.example_input(i, batch_size));
   }
   if (!model.compiled) return build_step_graph(model.network, nullptr, spec);
   spec.mode = StepMode::train;
   for (std::size_t o = 0; o < model.network.outputs().size(); ++o) {
-    const Loss loss = output_loss(model.network, *model.compiled, o).loss;
-    spec.targets.push_back(
-        target_type(loss, {model.network.outputs()[o].shape.prepend(batch_size), model.dtype}));
+    spec.targets.push_back(model.example_target(o, batch_size));
   }
   return build_step_graph(model.network, &*model.compiled, spec);
 }

@@ -24,34 +24,21 @@ double uniform(std::uint64_t stream, std::int64_t index) {
       detail::philox4x32(stream, 1, static_cast<std::uint64_t>(index)).word[0]);
 }
 
-/// Random numbers in [0, 1), or bytes.
-Tensor random_input(const InputSpec& spec, bool as_u8, std::int64_t batch_size) {
-  const DType type = as_u8 ? DType::u8 : spec.dtype;
-  Tensor x = Tensor::zeros(spec.shape.prepend(batch_size), type);
-  for (std::int64_t i = 0; i < x.numel(); ++i) {
-    const double value = uniform(1, i);
-    if (type == DType::u8) x.data<std::uint8_t>()[i] = static_cast<std::uint8_t>(256 * value);
-    if (type == DType::f32) x.data<float>()[i] = static_cast<float>(value);
-  }
-  return x;
-}
-
 /// Labels, or for each sample numbers that add up to 1.
-Tensor random_target(const Loss& loss, const OutputSpec& output, std::int64_t batch_size) {
-  const ValueType type = target_type(loss, {output.shape.prepend(batch_size), DType::f32});
-  Tensor y = Tensor::zeros(type.shape, type.dtype);
+Tensor random_target(const ValueType& type, const OutputSpec& output) {
+  Tensor y = Tensor::zeros(type.shape, is_floating(type.dtype) ? DType::f32 : type.dtype);
   const std::int64_t classes =
       std::max<std::int64_t>(2, output.shape.rank() > 0 ? output.shape.c() : 1);
   const std::int64_t columns = type.shape.rank() > 1 ? type.shape.c() : 1;
   for (std::int64_t i = 0; i < y.numel(); ++i) {
     const double value = uniform(2, i);
-    if (type.dtype == DType::i32) {
+    if (y.dtype() == DType::i32) {
       y.data<std::int32_t>()[i] = static_cast<std::int32_t>(value * static_cast<double>(classes));
-    } else if (type.dtype == DType::f32) {
+    } else if (y.dtype() == DType::f32) {
       y.data<float>()[i] = static_cast<float>(value);
     }
   }
-  if (type.dtype != DType::f32 || columns < 2) return y;
+  if (y.dtype() != DType::f32 || columns < 2) return y;
   for (std::int64_t row = 0; row < y.numel() / columns; ++row) {
     float* values = y.data<float>() + row * columns;
     float sum = 0;
@@ -71,16 +58,14 @@ class Checker {
                   options.batch_size);
     data_.inputs = options.inputs;
     for (std::size_t i = 0; i < network.inputs().size() && options.inputs.empty(); ++i) {
-      data_.inputs.push_back(
-          random_input(network.inputs()[i], impl.takes_u8[i], options.batch_size));
+      data_.inputs.push_back(random_batch(impl.example_input(i, options.batch_size)));
     }
     check_arrays(network, data_, false);
     if (!impl.compiled) return;
     data_.targets = options.targets;
     const std::int64_t rows = data_.inputs[0].shape()[0];
     for (std::size_t o = 0; o < network.outputs().size() && options.targets.empty(); ++o) {
-      const Loss loss = output_loss(network, *impl.compiled, o).loss;
-      data_.targets.push_back(random_target(loss, network.outputs()[o], rows));
+      data_.targets.push_back(random_target(impl.example_target(o, rows), network.outputs()[o]));
     }
     check_arrays(network, data_, true);
   }
