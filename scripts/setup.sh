@@ -22,8 +22,11 @@ declare -A purpose=(
   [libzip-dev]="without libzip, .keras and .npz files can be neither read nor written"
   [libprotobuf-dev]="without protobuf, ONNX files can be neither read nor written"
   [protobuf-compiler]="without protoc, ONNX files can be neither read nor written"
+  [librsvg2-dev]="without librsvg, pictures can be written as SVG, not as PNG"
+  [libjs-three]="without three.js, 3-D pages of networks cannot be made"
+  [libcli11-dev]="without CLI11, the command fovea will not be built"
   [python3-venv]="without Python's venv, scripts/interop.sh cannot fetch what it compares with"
-  [pkg-config]="without pkg-config, the test that finds the library by it is left out"
+  [pkg-config]="without pkg-config, librsvg is not found, and the tests that use it are left out"
   [curl]="without curl, --download cannot fetch a data set"
   [ca-certificates]="without certificates, --download cannot fetch over https"
 )
@@ -60,6 +63,11 @@ int main() { return 0; }
 CODE
 }
 
+# Does the compiler find this header?
+has_header() {
+  "$CXX" -std=c++20 -E -x c++ - -o "$probe" >/dev/null 2>&1 <<<"#include <$1>"
+}
+
 # Sets CXX to the first compiler that will do; false when none does.
 choose_compiler() {
   local name
@@ -94,6 +102,10 @@ look_for() {
   links zip.h zip || optional+=(libzip-dev)
   links google/protobuf/message_lite.h protobuf-lite || optional+=(libprotobuf-dev)
   have protoc || optional+=(protobuf-compiler)
+  have pkg-config || optional+=(pkg-config)
+  pkg-config --exists librsvg-2.0 2>/dev/null || optional+=(librsvg2-dev)
+  [ -e /usr/share/javascript/three/three.min.js ] || optional+=(libjs-three)
+  has_header CLI/CLI.hpp || optional+=(libcli11-dev)
   have curl || optional+=(curl)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || optional+=(ca-certificates)
 
@@ -104,7 +116,6 @@ look_for() {
         links gtest/gtest.h gtest || required+=(libgtest-dev)
         has_numpy python3 || has_numpy /usr/bin/python3 || optional+=(python3-numpy)
         python3 -c 'import ensurepip' 2>/dev/null || optional+=(python3-venv)
-        have pkg-config || optional+=(pkg-config)
         ;;
       --lint)
         have clang-format || required+=(clang-format)

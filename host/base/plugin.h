@@ -17,6 +17,6 @@ FOVEA_INTERNAL bool plugin_disabled(const std::string& name);
 
 /// Opens libfovea_<name>.so from the folder of libfovea.so and looks up `symbol`. Plug-ins stay
 /// loaded.
-Plugin open_plugin(const std::string& name, const char* symbol);
+FOVEA_INTERNAL Plugin open_plugin(const std::string& name, const char* symbol);
 
 }  // namespace fovea

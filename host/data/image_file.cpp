@@ -27,8 +27,7 @@ constexpr Format kPng = {"PNG", "png", "fovea_png_codec", "libpng-dev"};
 constexpr Format kJpeg = {"JPEG", "jpeg", "fovea_jpeg_codec", "libjpeg-dev"};
 
 /// The format that an ending such as ".png" stands for; null for others.
-const Format* format_of_ending(const fs::path& path) {
-  std::string ending = path.extension().string();
+const Format* format_of_ending(std::string ending) {
   for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   if (ending == ".png") return &kPng;
   return ending == ".jpg" || ending == ".jpeg" ? &kJpeg : nullptr;
@@ -69,7 +68,8 @@ bool is_folder(const fs::directory_entry& entry) {
 
 bool is_picture_file(const fs::directory_entry& entry) {
   std::error_code ignored;
-  return entry.is_regular_file(ignored) && format_of_ending(entry.path()) != nullptr;
+  return entry.is_regular_file(ignored) &&
+         format_of_ending(entry.path().extension().string()) != nullptr;
 }
 
 /// What an iterator over a folder finds that pleases `filter` and is not hidden, sorted by path.
@@ -90,6 +90,28 @@ std::vector<fs::path> sorted_entries(const fs::path& folder,
   return paths;
 }
 
+/// The bytes of a file that messages call `name`.
+std::vector<std::uint8_t> encode(const std::string& ending, const std::string& name,
+                                 const Tensor& image, int quality) {
+  const Format* format = format_of_ending(ending);
+  FOVEA_REQUIRE(format != nullptr, invalid_argument, name,
+                " cannot be written: its name must end in .png, .jpg or .jpeg");
+  FOVEA_REQUIRE(quality >= 1 && quality <= 100, invalid_argument, name, ": a quality of ", quality,
+                " is not 1 to 100");
+  const Shape& shape = image.shape();
+  const bool is_picture =
+      image.defined() && image.numel() > 0 &&
+      (shape.rank() == 2 || (shape.rank() == 3 && (shape[2] == 1 || shape[2] == 3)));
+  FOVEA_REQUIRE(is_picture, invalid_argument, name,
+                " takes a picture of shape (H, W), (H, W, 1) or (H, W, 3), not ", shape,
+                "; take one out of a batch by slice and reshape");
+  FOVEA_REQUIRE(image.dtype() == DType::u8, invalid_argument, name, " takes bytes, 0 to 255, not ",
+                dtype_name(image.dtype()),
+                "; multiply what was scaled to 0 to 1 by 255 and convert it to u8");
+  const Tensor picture = shape.rank() == 2 ? image.reshape(shape.append(1)) : image;
+  return codec_of(*format, name).encode(picture, quality);
+}
+
 }  // namespace
 
 Tensor decode_image(std::span<const std::uint8_t> bytes, ImageColor color,
@@ -107,24 +129,14 @@ Tensor read_image(const fs::path& path, ImageColor color) {
   return decode_image(bytes, color, path.string());
 }
 
+std::vector<std::uint8_t> encode_image(const std::string& ending, const Tensor& image,
+                                       int quality) {
+  return encode(ending, "picture" + ending, image, quality);
+}
+
 void write_image(const fs::path& path, const Tensor& image, int quality) {
-  const Format* format = format_of_ending(path);
-  FOVEA_REQUIRE(format != nullptr, invalid_argument, path,
-                " cannot be written: its name must end in .png, .jpg or .jpeg");
-  FOVEA_REQUIRE(quality >= 1 && quality <= 100, invalid_argument, path, ": a quality of ", quality,
-                " is not 1 to 100");
-  const Shape& shape = image.shape();
-  const bool is_picture =
-      image.defined() && image.numel() > 0 &&
-      (shape.rank() == 2 || (shape.rank() == 3 && (shape[2] == 1 || shape[2] == 3)));
-  FOVEA_REQUIRE(is_picture, invalid_argument, path,
-                " takes a picture of shape (H, W), (H, W, 1) or (H, W, 3), not ", shape,
-                "; take one out of a batch by slice and reshape");
-  FOVEA_REQUIRE(image.dtype() == DType::u8, invalid_argument, path, " takes bytes, 0 to 255, not ",
-                dtype_name(image.dtype()),
-                "; multiply what was scaled to 0 to 1 by 255 and convert it to u8");
-  const Tensor picture = shape.rank() == 2 ? image.reshape(shape.append(1)) : image;
-  const std::vector<std::uint8_t> bytes = codec_of(*format, path.string()).encode(picture, quality);
+  const std::vector<std::uint8_t> bytes =
+      encode(path.extension().string(), path.string(), image, quality);
   AtomicFile file(path.string());
   file.write(bytes.data(), bytes.size());
   file.commit();

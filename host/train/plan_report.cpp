@@ -7,7 +7,7 @@
 #include "host/graph/passes.h"
 #include "host/layers/symbol.h"
 #include "host/ops/cost.h"
-#include "host/report/text_table.h"
+#include "host/summary/text_table.h"
 #include "host/train/model_impl.h"
 
 namespace fovea {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "fovea/export.h"
 #include "fovea/shape.h"
@@ -37,6 +38,10 @@ FOVEA_API Tensor decode_image(std::span<const std::uint8_t> bytes,
 /// shape or quality, io where it cannot be written, unsupported without the format's plug-in.
 FOVEA_API void write_image(const std::filesystem::path& path, const Tensor& image,
                            int quality = 75);
+/// The bytes of such a file, whose name would end in `ending`: ".png", ".jpg" or ".jpeg". Throws as
+/// write_image.
+FOVEA_API std::vector<std::uint8_t> encode_image(const std::string& ending, const Tensor& image,
+                                                 int quality = 75);
 
 // ---- Pixels ----
 

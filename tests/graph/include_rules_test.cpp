@@ -27,6 +27,7 @@ enum class Origin {
   include,         // include/fovea
   include_shared,  // include/fovea/dtype.h and detail/: what device code shares with the host
   host,
+  command,  // host/cli
   kernels,
   cuda,
   samples,
@@ -36,7 +37,10 @@ enum class Origin {
   cuda_libraries,  // cuDNN, cuBLASLt, CUB, Thrust, NCCL
   onednn,
   image_libraries,  // libpng, libjpeg
-  system,           // POSIX and further libraries
+  containers,       // HDF5, libzip, protobuf: what model files are packed in
+  drawing,          // librsvg, cairo
+  command_line,     // CLI11
+  system,           // POSIX, zlib
 };
 
 const char* name_of(Origin origin) {
@@ -47,6 +51,8 @@ const char* name_of(Origin origin) {
       return "the part of the public API that kernels share";
     case Origin::host:
       return "host/";
+    case Origin::command:
+      return "host/cli/";
     case Origin::kernels:
       return "kernels/";
     case Origin::cuda:
@@ -65,6 +71,12 @@ const char* name_of(Origin origin) {
       return "oneDNN";
     case Origin::image_libraries:
       return "an image library";
+    case Origin::containers:
+      return "a library for model files";
+    case Origin::drawing:
+      return "a drawing library";
+    case Origin::command_line:
+      return "CLI11";
     case Origin::system:
       return "a system or third-party library";
   }
@@ -81,6 +93,7 @@ Origin origin_of_project_path(std::string_view path) {
     return Origin::include_shared;
   }
   if (path.starts_with("include/")) return Origin::include;
+  if (path.starts_with("host/cli/")) return Origin::command;
   if (path.starts_with("host/")) return Origin::host;
   if (path.starts_with("kernels/")) return Origin::kernels;
   if (path.starts_with("cuda/")) return Origin::cuda;
@@ -107,6 +120,11 @@ Origin origin_of(const std::string& name, const fs::path& includer, const fs::pa
   }
   if (starts_with_any(name, {"dnnl", "oneapi/"})) return Origin::onednn;
   if (starts_with_any(name, {"png.h", "jpeglib.h", "jerror.h"})) return Origin::image_libraries;
+  if (starts_with_any(name, {"hdf5", "H5", "zip.h", "google/protobuf/", "onnx_file.pb.h"})) {
+    return Origin::containers;
+  }
+  if (starts_with_any(name, {"librsvg/", "cairo"})) return Origin::drawing;
+  if (name.starts_with("CLI/")) return Origin::command_line;
   const bool of_c = name == "stddef.h" || name == "stdint.h";  // as the C interface writes them
   return of_c || name.find('.') == std::string::npos ? Origin::standard : Origin::system;
 }
@@ -119,12 +137,18 @@ bool may_include(std::string_view file, Origin what) {
   if (file.starts_with("samples/") || file.starts_with("host/cli/")) {
     allowed.insert(system);
     if (file.starts_with("samples/")) allowed.insert(samples);
+    if (file.starts_with("host/cli/")) allowed.insert({command_line, command});
   } else if (file.starts_with("host/")) {
     allowed.insert({host, system});
     if (file.starts_with("host/cpu/onednn/")) allowed.insert(onednn);
     if (starts_with_any(file, {"host/data/png/", "host/data/jpeg/"})) {
       allowed.insert(image_libraries);
     }
+    if (starts_with_any(file,
+                        {"host/io/hdf5_plugin/", "host/io/zip_plugin/", "host/io/onnx_plugin/"})) {
+      allowed.insert(containers);
+    }
+    if (file.starts_with("host/report/svg_plugin/")) allowed.insert(drawing);
   } else if (file.starts_with("kernels/")) {
     allowed = {include_shared, standard, kernels, cuda_toolkit};
   } else if (file.starts_with("cuda/")) {
@@ -259,6 +283,7 @@ class MadeUpTree {
     write("include/fovea/tensor.h", "#pragma once\n#include <vector>\n");
     write("include/fovea/detail/philox.h", "#define BOTH __host__ __device__\n");
     write("host/graph/graph.h", "#include \"fovea/tensor.h\"\n#include <zlib.h>\n");
+    write("host/cli/run.h", "#include <CLI/CLI.hpp>\n");
     write("host/cpu/onednn/conv.cpp", "#include <dnnl.hpp>\n#include \"host/graph/graph.h\"\n");
     write("host/data/png/codec.cpp", "#include <png.h>\n#include \"fovea/tensor.h\"\n");
     write("kernels/relu.cu", "#include <cuda_fp16.h>\n__global__ void relu_kernel() {}\n");
@@ -293,7 +318,7 @@ TEST(IncludeRules, TheTreeKeepsThem) {
 TEST(IncludeRules, ATreeThatKeepsThemIsAccepted) {
   const MadeUpTree tree;
   const Report report = check_tree(tree.root());
-  EXPECT_EQ(report.files, 10);
+  EXPECT_EQ(report.files, 11);
   EXPECT_TRUE(report.breaches.empty()) << lines(report.breaches);
 }
 
@@ -334,6 +359,10 @@ INSTANTIATE_TEST_SUITE_P(
                "dnnl.hpp, of oneDNN"},
         Breach{"ImageLibraryOutsideItsPlugin", "host/data/a.cpp", "#include <jpeglib.h>\n",
                "jpeglib.h, of an image library"},
+        Breach{"ContainerOutsideItsPlugin", "host/io/a.cpp", "#include <hdf5.h>\n",
+               "hdf5.h, of a library for model files"},
+        Breach{"LibraryUsesTheCommand", "host/a.cpp", "#include \"host/cli/run.h\"\n",
+               "of host/cli/"},
         Breach{"KernelUsesHost", "kernels/a.cu", "#include \"host/graph/graph.h\"\n", "of host/"},
         Breach{"KernelUsesTensor", "kernels/a.cu", "#include \"fovea/tensor.h\"\n",
                "fovea/tensor.h, of the public API"},

@@ -6,7 +6,7 @@
 #include "fovea/layers.h"
 #include "host/base/utf8.h"
 #include "host/layers/symbol.h"
-#include "host/report/text_table.h"
+#include "host/summary/text_table.h"
 
 namespace fovea {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/report/text_table.h"
+#include "host/summary/text_table.h"
 
 #include <algorithm>
 #include <array>
