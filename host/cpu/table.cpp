@@ -7,6 +7,7 @@ namespace fovea {
 
 std::string fill_cpu_table(KernelTable& table) {
   cpu::add_thin_matmul(table);
+  cpu::add_thin_conv(table);
   const Plugin onednn = open_plugin("onednn", "fovea_onednn_register");
   std::string found = onednn.problem;
   if (onednn.symbol != nullptr) {

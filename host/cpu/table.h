@@ -14,6 +14,8 @@ std::string fill_cpu_table(KernelTable& table);
 namespace cpu {
 /// Products of few rows with large weights.
 void add_thin_matmul(KernelTable& table);
+/// Convolutions of few cells with many constant filters.
+void add_thin_conv(KernelTable& table);
 }  // namespace cpu
 
 }  // namespace fovea

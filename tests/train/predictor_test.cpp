@@ -72,6 +72,48 @@ TEST(Predictor, GivesWhatTheModelPredicts) {
   EXPECT_EQ(predictor.device_name(), "cpu");
 }
 
+/// A convolution of few cells and many weights.
+struct FewCells {
+  const char* name;
+  Shape input;
+  std::int64_t pictures, filters;
+  Conv2DOptions options;
+  Size2 kernel = 3;
+  bool shortcut = false;  ///< added before the activation, which is relu
+};
+
+TEST(Predictor, ConvolvesFewCellsFromPackedWeights) {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx512f")) GTEST_SKIP() << "the kernel needs AVX-512";
+#else
+  GTEST_SKIP() << "the kernel needs AVX-512";
+#endif
+  const FewCells cases[] = {
+      {"one block", {2, 2, 128}, 1, 256, {.padding = "same", .activation = "relu"}},
+      {"64 cells", {8, 8, 128}, 1, 256, {.padding = "same"}},
+      {"several pictures", {3, 3, 128}, 5, 256, {.padding = "same", .activation = "relu"}},
+      {"strides", {7, 9, 512}, 2, 512, {.strides = 2, .activation = "relu"}, 1},
+      {"dilation", {9, 7, 100}, 1, 320, {.dilation = 2, .use_bias = false}},
+      {"a large window", {4, 6, 70}, 1, 256, {.padding = "same"}, Size2{5, 4}},
+      {"a shortcut", {4, 4, 256}, 1, 256, {.padding = "same"}, 3, true},
+  };
+  for (const FewCells& c : cases) {
+    SCOPED_TRACE(c.name);
+    const Symbol x = input(c.input);
+    Symbol y = Conv2D(c.filters, c.kernel, c.options)(x);
+    if (c.shortcut) y = Relu()(Add()({y, x}));
+    Model model(Network({x}, {y}), {.device = "cpu", .threads = 2});
+    for (const std::string& path : model.weight_paths()) {
+      if (path.ends_with("bias")) model.set_weight(path, random_tensor({c.filters}, 5));
+    }
+    const Tensor pictures = random_tensor(c.input.prepend(c.pictures));
+    setenv("FOVEA_KERNEL", "conv2d:thin,conv2d_bias_act:thin", 1);
+    const Predictor predictor(model, {.batch_sizes = {c.pictures}});
+    unsetenv("FOVEA_KERNEL");
+    EXPECT_LE(distance(predictor.predict(pictures), model.predict(pictures)), 1e-6);
+  }
+}
+
 TEST(Predictor, FillsUpABatchThatIsNotFull) {
   Model model = make_model();
   const Predictor predictor(model, {.batch_sizes = {8}});
