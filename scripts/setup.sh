@@ -25,6 +25,7 @@ declare -A purpose=(
   [librsvg2-dev]="without librsvg, pictures can be written as SVG, not as PNG"
   [libjs-three]="without three.js, 3-D pages of networks cannot be made"
   [libcli11-dev]="without CLI11, the command fovea will not be built"
+  [dpkg-dev]="without dpkg-shlibdeps, making Debian packages is not tested"
   [python3-venv]="without Python's venv, scripts/interop.sh cannot fetch what it compares with"
   [pkg-config]="without pkg-config, librsvg is not found, and the tests that use it are left out"
   [curl]="without curl, --download cannot fetch a data set"
@@ -115,6 +116,7 @@ look_for() {
       --tests)
         links gtest/gtest.h gtest || required+=(libgtest-dev)
         has_numpy python3 || has_numpy /usr/bin/python3 || optional+=(python3-numpy)
+        ! have dpkg-deb || have dpkg-shlibdeps || optional+=(dpkg-dev)
         python3 -c 'import ensurepip' 2>/dev/null || optional+=(python3-venv)
         ;;
       --lint)

@@ -50,10 +50,10 @@ Graph expand_declined(const Graph& graph, const Device& device, const PlanOption
 }
 
 std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::shared_ptr<Device>& device,
-                                          const PlanOptions& options, bool fuse) {
+                                          const PlanOptions& options) {
   const KernelScope scope(*device, options.threads);
   Graph compiled = remove_dead(graph);
-  if (fuse) {
+  if (options.fuse) {
     compiled = relu_before_pool_backward(compiled);
     compiled = fold_batch_norm(compiled);
     compiled = fuse_bias_activation(compiled);

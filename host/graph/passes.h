@@ -58,10 +58,9 @@ FOVEA_INTERNAL bool accepted(const PlanStep& step, const Device& device,
 FOVEA_INTERNAL Graph expand_declined(const Graph& graph, const Device& device,
                                      const PlanOptions& options);
 
-/// All of the above after specialize, and a plan. Without `fuse` every op stands alone.
+/// All of the above after specialize, and a plan.
 FOVEA_INTERNAL std::shared_ptr<const Plan> compile_graph(const Graph& graph,
                                                          const std::shared_ptr<Device>& device,
-                                                         const PlanOptions& options,
-                                                         bool fuse = true);
+                                                         const PlanOptions& options);
 
 }  // namespace fovea

@@ -22,11 +22,12 @@ struct PlanOptions {
   /// Plan::prologue.
   bool constant_variables = false;
   bool allow_tf32 = false;
+  bool fuse = true;  ///< else every op stands alone: what FOVEA_FUSE=0 says
   /// Measures the candidates on a device other than the host and takes the fastest. Null: the first
   /// to accept is taken.
-  std::shared_ptr<Autotuner> autotuner;
+  std::shared_ptr<Autotuner> autotuner{};
   /// Candidate to use for an op, by name: what FOVEA_KERNEL=conv2d:reference says.
-  std::map<std::string, std::string, std::less<>> force;
+  std::map<std::string, std::string, std::less<>> force{};
 };
 
 /// Parses FOVEA_KERNEL's "op:candidate,op:candidate"; throws invalid_argument on bad syntax.

@@ -29,7 +29,7 @@ class Program {
  public:
   Program(const Graph& graph, Variables& variables, const Named& inputs)
       : inputs_(inputs),
-        execution_(compile_graph(graph, cpu_device(), {}, false), variables,
+        execution_(compile_graph(graph, cpu_device(), {.fuse = false}), variables,
                    std::make_shared<Arena>(cpu_device())) {
     const std::vector<Plan::Named>& planned = execution_.plan().inputs();
     for (std::size_t i = 0; i < planned.size(); ++i) {

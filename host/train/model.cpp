@@ -128,6 +128,7 @@ PlanOptions Model::Impl::plan_options() const {
   PlanOptions plan_options;
   plan_options.threads = threads;
   plan_options.allow_tf32 = precision.allow_tf32;
+  plan_options.fuse = fusion_wanted();
   plan_options.autotuner = autotuner;
   if (const char* forced = std::getenv("FOVEA_KERNEL")) {
     plan_options.force = parse_forced_kernels(forced);
@@ -142,7 +143,7 @@ std::shared_ptr<const Plan> Model::Impl::plan(const StepSpec& spec) {
   if (cached) return cached;
   const Graph graph = build_step_graph(network, compiled ? &*compiled : nullptr, spec);
   variables->create_missing(graph, options.seed);
-  return cached = compile_graph(graph, device, plan_options(), fusion_wanted());
+  return cached = compile_graph(graph, device, plan_options());
 }
 
 Execution& Model::Impl::execution(const StepSpec& spec) {

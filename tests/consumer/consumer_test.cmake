@@ -1,6 +1,7 @@
 # Installs a build tree, stripped, into a fresh folder and moves it elsewhere; then configures,
 # builds and runs the project beside this file, which finds the library there in both ways. Also
 # holds the library to its size and to what loading it costs.
+cmake_minimum_required(VERSION 3.22)
 set(work ${FOVEA_BINARY_DIR}/consumer_test)
 file(REMOVE_RECURSE ${work})
 
@@ -55,6 +56,40 @@ if(PKG_CONFIG)
   endforeach()
 else()
   message("NOT TESTED: pkg-config is not installed (apt-get install pkg-config)")
+endif()
+
+# From the Debian packages, unpacked: the core's name, and each plug-in's, which depends on it.
+find_program(DPKG_DEB dpkg-deb)
+find_program(DPKG_SHLIBDEPS dpkg-shlibdeps)
+if(DPKG_DEB AND DPKG_SHLIBDEPS)
+  must(${CPACK} --config ${FOVEA_BINARY_DIR}/CPackConfig.cmake -G DEB -C ${CONFIG} -B ${work}/packages)
+  file(GLOB packages ${work}/packages/*.deb)
+  set(names "")
+  foreach(package ${packages})
+    must(${DPKG_DEB} --field ${package} Package)
+    string(STRIP "${output}" name)
+    list(APPEND names ${name})
+    must(${DPKG_DEB} --field ${package} Depends)
+    if(NOT name STREQUAL "fovea" AND NOT output MATCHES "fovea \\(= [0-9.]+\\)")
+      message(FATAL_ERROR "the package ${name} does not depend on its fovea: ${output}")
+    endif()
+    must(${DPKG_DEB} --extract ${package} ${work}/unpacked)
+  endforeach()
+  list(TRANSFORM PLUGINS PREPEND "fovea-" OUTPUT_VARIABLE expected)
+  foreach(name fovea fovea-report ${expected})
+    if(NOT name IN_LIST names)
+      message(FATAL_ERROR "cpack made no package ${name}, but ${names}")
+    endif()
+  endforeach()
+  file(GLOB_RECURSE library LIST_DIRECTORIES FALSE ${work}/unpacked/*/libfovea.so)
+  get_filename_component(unpacked_libdir ${library} DIRECTORY)
+  file(RENAME ${prefix} ${work}/away)  # so that nothing is taken from there
+  must(${CMAKE_COMMAND} -E env "LD_LIBRARY_PATH=${unpacked_libdir}"
+    ${CMAKE_COMMAND} -E chdir ${work} ${work}/build/in_cpp)
+  message("packages ${names}: ${output}")
+  file(RENAME ${work}/away ${prefix})
+else()
+  message("NOT TESTED: Debian packages need dpkg-deb and dpkg-shlibdeps (dpkg-dev)")
 endif()
 
 foreach(plugin ${PLUGINS})

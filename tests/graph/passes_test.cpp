@@ -52,7 +52,7 @@ struct Case {
   std::vector<Tensor> run(bool fuse) const {
     Variables variables(cpu_device());
     variables.create_missing(graph, 7);
-    Execution execution(compile_graph(graph, cpu_device(), {}, fuse), variables,
+    Execution execution(compile_graph(graph, cpu_device(), {.fuse = fuse}), variables,
                         std::make_shared<Arena>(cpu_device()));
     execution.poison();
     for (std::size_t i = 0; i < inputs.size(); ++i) execution.bind_input(i, inputs[i].raw());

@@ -49,7 +49,8 @@ struct SmallNet {
   }
 
   std::shared_ptr<const Plan> plan(bool fuse = true, PlanOptions options = {}) const {
-    return compile_graph(graph, device, options, fuse);
+    options.fuse = fuse;
+    return compile_graph(graph, device, options);
   }
 };
 
