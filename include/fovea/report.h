@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "fovea/data.h"
+#include "fovea/json.h"
 #include "fovea/model.h"
 
 namespace fovea {
@@ -30,5 +31,43 @@ struct Picture {
 /// it cannot be written, unsupported for PNG without the plug-in (librsvg).
 FOVEA_API void write_picture(const std::filesystem::path& path, const Picture& picture,
                              double scale = 2);
+
+// Each of these draws a picture that can be read alone: titles, axes, units and legends are in it.
+// The same input gives the same bytes. Names may hold any text.
+
+struct CurvesOptions {
+  std::string title = "Training";
+  int panel_width = 460;   ///< pixels, 200 at least
+  int panel_height = 290;  ///< pixels, 150 at least
+};
+/// Losses and metrics over the epochs, counted from 1: a panel for each metric, with the values of
+/// training and, where the logs have val_<metric>, of validation; learning_rate on a logarithmic
+/// scale. Values that are not finite are gaps. Throws invalid_argument for a history without
+/// epochs, or panels that are too small.
+FOVEA_API Picture draw_curves(const History& history, const CurvesOptions& options = {});
+
+// ---- The HTML report ----
+
+struct HtmlReportOptions {
+  std::string title{};               ///< empty: the network's name
+  std::optional<History> history{};  ///< of the training: curves
+  /// Data that the model was not trained on: metrics, confusions, mistakes, feature maps.
+  std::optional<Dataset> test{};
+  std::vector<std::string> class_names{};  ///< empty: the test set's, else the model's
+  std::int64_t max_test_samples = 10'000;  ///< of the test set, the first so many are looked at
+  std::int64_t mistakes = 30;              ///< pictures of mistakes, the most confident first
+  std::int64_t sample_pictures = 4;        ///< pictures whose feature maps are shown
+  bool profile = true;                     ///< measures each layer's time in a prediction
+  std::int64_t batch_size = 32;            ///< of the plan of memory, and of those times
+  /// An object: what the training was started with, "epochs": 5, for people to read.
+  Json settings{};
+};
+/// Writes a report as one HTML file that needs nothing else, neither files nor a network, and can
+/// be read on a phone as on a desk, light or dark. Sections that cannot be are left out, or say
+/// why: curves without a history, mistakes without pictures. Predicts the test set (and, where the
+/// model is compiled, evaluates it). Throws invalid_argument for options out of range,
+/// shape_mismatch for a test set that does not fit the model, io where the file cannot be written.
+FOVEA_API void write_report(const std::filesystem::path& path, Model& model,
+                            const HtmlReportOptions& options = {});
 
 }  // namespace fovea
