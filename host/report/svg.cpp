@@ -22,7 +22,8 @@ constexpr std::string_view kStyle =
     ".fv-val{stroke:#e2592a;fill:none}.fv-val-dot{fill:#e2592a}"
     ".fv-heat{fill:#174f99}.fv-bar{fill:#2a78d6}"
     ".fv-input{fill:#9aa3ad}.fv-conv{fill:#2a78d6}.fv-pool{fill:#1a9f70}.fv-norm{fill:#e0a100}"
-    ".fv-act{fill:#e2592a}.fv-dense{fill:#6a4fc4}.fv-merge{fill:#d6589a}.fv-other{fill:#8a8880}"
+    ".fv-act{fill:#e2592a}.fv-dense{fill:#6a4fc4}.fv-merge{fill:#d6589a}.fv-drop{fill:#5d6b78}.fv-"
+    "other{fill:#8a8880}"
     "</style>";
 
 constexpr std::string_view kBase64 =

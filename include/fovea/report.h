@@ -14,6 +14,7 @@
 #include "fovea/data.h"
 #include "fovea/json.h"
 #include "fovea/model.h"
+#include "fovea/network.h"
 
 namespace fovea {
 
@@ -45,6 +46,32 @@ struct CurvesOptions {
 /// scale. Values that are not finite are gaps. Throws invalid_argument for a history without
 /// epochs, or panels that are too small.
 FOVEA_API Picture draw_curves(const History& history, const CurvesOptions& options = {});
+
+struct ConfusionOptions {
+  std::string title = "Confusion matrix";
+  bool shares = false;  ///< percents of each true class instead of counts
+};
+/// confusion_matrix()'s counts, (classes, classes), as a heat map with the numbers in its cells:
+/// rows are true classes, columns predicted ones; the fuller the colour, the larger the number.
+/// Without names, classes are numbers. Throws shape_mismatch for another shape, invalid_argument
+/// for negative counts and names that are not as many as classes.
+FOVEA_API Picture draw_confusion_matrix(const Tensor& matrix,
+                                        const std::vector<std::string>& class_names = {},
+                                        const ConfusionOptions& options = {});
+
+struct NetworkPictureOptions {
+  std::string title{};  ///< empty: the network's name
+};
+/// The layers from left to right as blocks in perspective, whose height, depth and thickness follow
+/// the output's height, width and channels on compressing scales; layers without spatial axes are
+/// columns. Element-wise layers are bands on the block before them. Rows wrap, and networks of many
+/// layers show each module ("stage1.block2") as one block.
+FOVEA_API Picture draw_architecture(const Network& network,
+                                    const NetworkPictureOptions& options = {});
+
+/// The layers from top to bottom as boxes with name, kind, output shape and parameters, and an
+/// arrow from each to its readers.
+FOVEA_API Picture draw_graph(const Network& network, const NetworkPictureOptions& options = {});
 
 // ---- The HTML report ----
 
