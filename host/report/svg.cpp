@@ -206,12 +206,18 @@ void Svg::text(double x, double y, std::string_view text, const TextStyle& style
   body_ += ">" + escape(text) + "</text>";
 }
 
-void Svg::image(double x, double y, double width, double height, std::string_view uri) {
+void Svg::image(double x, double y, double width, double height, const Tensor& pixels) {
+  const Shape& shape = pixels.shape();
+  const auto times = static_cast<std::int64_t>(std::round(width / static_cast<double>(shape[1])));
+  const Tensor shown =
+      for_page_ || times <= 1
+          ? pixels
+          : resize_image(shape.rank() == 2 ? pixels.reshape(shape.append(1)) : pixels,
+                         {times * shape[0], times * shape[1]}, {.method = ResizeMethod::nearest});
   body_ += "<image x=\"" + coordinate(x) + "\" y=\"" + coordinate(y) + "\" width=\"" +
            coordinate(width) + "\" height=\"" + coordinate(height) +
-           "\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"";
-  body_ += uri;
-  body_ += "\"/>";
+           "\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"" +
+           png_uri(shown) + "\"/>";
 }
 
 Picture Svg::finish(double width, double height, std::string_view label) const {

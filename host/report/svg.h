@@ -45,6 +45,10 @@ struct TextStyle {
 /// A document in the making. Attributes are written as they are given: they must be escaped.
 class Svg {
  public:
+  /// For an HTML page alone, or for all programs: then pixels are enlarged here, since not all of
+  /// them keep these sharp.
+  explicit Svg(bool for_page = false) : for_page_(for_page) {}
+
   void open(std::string_view tag, std::string_view attributes = {});
   void close(std::string_view tag);
   void rect(double x, double y, double width, double height, std::string_view attributes);
@@ -53,13 +57,14 @@ class Svg {
   void circle(double x, double y, double radius, std::string_view attributes);
   /// `text` is escaped here.
   void text(double x, double y, std::string_view text, const TextStyle& style = {});
-  /// Its pixels stay sharp when they are enlarged.
-  void image(double x, double y, double width, double height, std::string_view uri);
+  /// A picture as for png_uri, whose pixels stay sharp when they are enlarged.
+  void image(double x, double y, double width, double height, const Tensor& pixels);
 
   /// The document, on a white page; `label` says what it shows to those who cannot see it.
   Picture finish(double width, double height, std::string_view label) const;
 
  private:
+  bool for_page_;
   std::string body_;
 };
 

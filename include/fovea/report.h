@@ -73,6 +73,32 @@ FOVEA_API Picture draw_architecture(const Network& network,
 /// arrow from each to its readers.
 FOVEA_API Picture draw_graph(const Network& network, const NetworkPictureOptions& options = {});
 
+struct FiltersOptions {
+  std::string title{};            ///< empty: "Filters of <layer>"
+  std::int64_t max_filters = 64;  ///< the first so many are drawn
+  std::int64_t max_channels = 8;  ///< of each filter, where it has neither 1 nor 3
+};
+/// The kernels of a layer by its name, such as "stage2.conv1": a convolution's (filters, kh, kw,
+/// C), or those of a dense layer that reads a flattened picture. Filters over three channels are in
+/// colours, others grey, one picture for each input channel; each filter is drawn from -m to m, its
+/// largest magnitude, so that zero is mid grey, and the picture states m. Throws invalid_argument
+/// for an unknown layer (with the closest name) or one without such kernels; as encode_image.
+FOVEA_API Picture draw_filters(const Model& model, const std::string& layer,
+                               const FiltersOptions& options = {});
+
+struct FeatureMapsOptions {
+  std::string title{};                     ///< empty: "What <layer> gives"
+  std::int64_t max_maps = 32;              ///< the first so many are drawn
+  std::vector<std::string> class_names{};  ///< of the last layer's bars; empty: the model's
+};
+/// What a layer gives for one sample (of the shape that the network takes, without a batch axis),
+/// and the sample beside it: maps (H, W, C) as a grid, each from its least to its largest value;
+/// rows of numbers as bars, the last layer's with class names, the most probable first. Throws
+/// invalid_argument for an unknown layer, shape_mismatch for a sample that does not fit; as
+/// encode_image.
+FOVEA_API Picture draw_feature_maps(Model& model, const Tensor& sample, const std::string& layer,
+                                    const FeatureMapsOptions& options = {});
+
 // ---- The HTML report ----
 
 struct HtmlReportOptions {
