@@ -70,8 +70,10 @@ std::string page_of(const ReportContext& context) {
   std::string contents;
   std::string sections;
   for (const Section& section :
-       {overview_section(context), curves_section(context), network_section(context),
-        settings_section(context), machine_section(context)}) {
+       {overview_section(context), curves_section(context), confusion_section(context),
+        scores_section(context), mistakes_section(context), network_section(context),
+        filters_section(context), maps_section(context), settings_section(context),
+        machine_section(context)}) {
     if (section.html.empty()) continue;
     const std::string title = escape(section.title);
     contents += "<li><a href=\"#" + section.id + "\">" + title + "</a></li>\n";

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "fovea/device.h"
+#include "fovea/fields.h"
 #include "fovea/version.h"
 #include "host/report/curves.h"
 #include "host/report/html.h"
@@ -22,7 +23,7 @@ std::string tile(const std::string& value, const std::string& name) {
 /// A share as "70.31 %", any other number as it is.
 std::string metric_text(const std::string& name, double value) {
   const bool share = name.find("accuracy") != std::string::npos && value >= 0 && value <= 1;
-  return share ? readable(100 * value, 4) + " %" : readable(value, 4);
+  return share ? percent(value, 2) : readable(value, 4);
 }
 
 /// Milliseconds of a prediction by layer; steps below no layer are left out.
@@ -151,7 +152,27 @@ Section curves_section(const ReportContext& context) {
 }
 
 Section network_section(const ReportContext& context) {
-  return {"network", "Network", layer_table(context)};
+  const Network& network = context.model.network();
+  struct Tab {
+    std::string id, title, html;
+  };
+  const auto drawing = [](const Picture& picture) {
+    return "<div class=\"scroll natural drawing\" tabindex=\"0\">" + inline_svg(picture) + "</div>";
+  };
+  const Tab tabs[] = {{"table", "Layers", layer_table(context)},
+                      {"blocks", "Blocks", drawing(draw_architecture(network))},
+                      {"graph", "Graph", drawing(draw_graph(network))}};
+  std::string list;
+  std::string panels;
+  for (const Tab& tab : tabs) {
+    list += "<button type=\"button\" role=\"tab\" id=\"tab-" + tab.id +
+            "\" aria-controls=\"panel-" + tab.id + "\">" + tab.title + "</button>";
+    panels += "<div role=\"tabpanel\" id=\"panel-" + tab.id + "\" aria-labelledby=\"tab-" + tab.id +
+              "\">" + tab.html + "</div>";
+  }
+  return {"network", "Network",
+          "<div class=\"tabs\" role=\"tablist\" aria-label=\"Views of the network\">" + list +
+              "</div>" + panels};
 }
 
 Section settings_section(const ReportContext& context) {
@@ -206,6 +227,31 @@ Json page_data(const ReportContext& context) {
   Json test = Json::object();
   for (const auto& [name, value] : context.test.metrics) test.set(name, finite(value));
   data.set("test", test);
+  if (context.test.classified()) {
+    Json classes = Json::array();
+    for (const std::string& name : context.test.class_names) classes.push(name);
+    Json matrix = Json::array();
+    const Tensor counts = confusions(context.test);
+    const std::int64_t size = counts.shape()[0];
+    for (std::int64_t row = 0; row < size; ++row) {
+      Json cells = Json::array();
+      for (std::int64_t i = 0; i < size; ++i)
+        cells.push(counts.data<std::int64_t>()[row * size + i]);
+      matrix.push(cells);
+    }
+    data.set("confusion", Json::object().set("classes", classes).set("matrix", matrix));
+  }
+  Json layers = Json::array();
+  for (const LayerPlan& layer : context.plan.layers) {
+    layers.push(Json::object()
+                    .set("name", layer.name)
+                    .set("kind", layer.kind)
+                    .set("output", to_json(layer.output))
+                    .set("parameters", layer.parameters)
+                    .set("flops", layer.flops)
+                    .set("activation_bytes", layer.activation_bytes));
+  }
+  data.set("layers", layers);
   return data;
 }
 

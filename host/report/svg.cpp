@@ -122,9 +122,7 @@ double text_width(std::string_view text, double font_size) {
 }
 
 std::string coordinate(double value) {
-  std::array<char, 40> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%.2f", value);
-  std::string text = buffer.data();
+  std::string text = fixed(value, 2);
   while (text.back() == '0') text.pop_back();
   if (text.back() == '.') text.pop_back();
   return text == "-0" ? "0" : text;
@@ -135,6 +133,14 @@ std::string readable(double value, int digits) {
   std::snprintf(buffer.data(), buffer.size(), "%.*g", digits, value);
   return buffer.data();
 }
+
+std::string fixed(double value, int decimals) {
+  std::array<char, 400> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.*f", decimals, value);
+  return buffer.data();
+}
+
+std::string percent(double share, int decimals) { return fixed(100 * share, decimals) + " %"; }
 
 std::string with_commas(std::int64_t value) {
   std::string text = std::to_string(value);

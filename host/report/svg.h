@@ -25,6 +25,10 @@ double text_width(std::string_view text, double font_size);
 std::string coordinate(double value);
 /// A number for people: so many significant digits, "0.00123", "1.5e-07".
 std::string readable(double value, int digits = 4);
+/// So many decimals: "0.570".
+std::string fixed(double value, int decimals);
+/// A share as "99.1 %", so many decimals.
+std::string percent(double share, int decimals = 1);
 /// 1234567 as "1,234,567".
 std::string with_commas(std::int64_t value);
 /// Sizes of one sample as "32 × 32 × 3"; a scalar is "1".

@@ -171,7 +171,119 @@
     });
   }
 
+  // ---- Confusion matrix ----
+
+  function setUpMatrix(figure) {
+    const svg = figure.querySelector("svg");
+    const place = {};
+    for (const [name, value] of Object.entries(figure.querySelector(".fv-matrix").dataset)) {
+      place[name] = Number(value);
+    }
+    const { classes, matrix } = data.confusion;
+    const aim = makeSvg("rect", "aim");
+    let row = -1;
+    let column = -1;
+
+    function clear() {
+      aim.remove();
+      hideHover();
+      row = column = -1;
+    }
+
+    function point(atRow, atColumn) {
+      row = Math.max(0, Math.min(classes.length - 1, atRow));
+      column = Math.max(0, Math.min(classes.length - 1, atColumn));
+      const x = place.left + column * place.cell;
+      const y = place.top + row * place.cell;
+      set(aim, { x: x, y: y, width: place.cell, height: place.cell });
+      svg.append(aim);
+      const count = matrix[row][column];
+      const total = matrix[row].reduce((sum, value) => sum + value, 0);
+      const share = total > 0 ? Number((100 * count / total).toPrecision(3)) + " %" : "–";
+      const box = svg.getBoundingClientRect();
+      const scale = box.width / svg.viewBox.baseVal.width;
+      showHover("true " + classes[row] + ", predicted " + classes[column],
+        [[null, "samples", String(count)], [null, "of this class", share]],
+        box.left + (x + place.cell) * scale, box.top + (y + place.cell / 2) * scale);
+    }
+
+    function track(event) {
+      const box = svg.getBoundingClientRect();
+      const scale = svg.viewBox.baseVal.width / box.width;
+      const atColumn = Math.floor(((event.clientX - box.left) * scale - place.left) / place.cell);
+      const atRow = Math.floor(((event.clientY - box.top) * scale - place.top) / place.cell);
+      const within = (i) => i >= 0 && i < classes.length;
+      if (within(atRow) && within(atColumn)) point(atRow, atColumn);
+      else clear();
+    }
+
+    figure.addEventListener("pointermove", track);
+    figure.addEventListener("pointerdown", track);
+    figure.addEventListener("pointerleave", clear);
+    figure.addEventListener("blur", clear);
+    figure.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      if (event.key === "Escape") clear();
+      if (!step) return;
+      event.preventDefault();
+      if (row < 0) point(0, 0);
+      else point(row + step[0], column + step[1]);
+    });
+  }
+
+  // ---- Tabs ----
+
+  function setUpTabs(list) {
+    const tabs = [...list.querySelectorAll("[role=tab]")];
+    const select = (chosen) => tabs.forEach((tab) => {
+      tab.setAttribute("aria-selected", String(tab === chosen));
+      tab.tabIndex = tab === chosen ? 0 : -1;
+      document.getElementById(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
+    });
+    tabs.forEach((tab, i) => {
+      tab.addEventListener("click", () => select(tab));
+      tab.addEventListener("keydown", (event) => {
+        const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+        if (!step) return;
+        const next = tabs[(i + step + tabs.length) % tabs.length];
+        select(next);
+        next.focus();
+      });
+    });
+    select(tabs[0]);
+  }
+
+  // ---- Feature maps ----
+
+  function setUpMaps(box) {
+    const layer = box.querySelector("#map-layer");
+    const samples = [...box.querySelectorAll("[name=map-sample]")];
+    const figures = [...box.querySelectorAll(".map")];
+    const before = box.querySelector("#map-before");
+    const after = box.querySelector("#map-after");
+    function show() {
+      const sample = samples.find((input) => input.checked).value;
+      figures.forEach((figure) => {
+        figure.hidden = figure.dataset.layer !== layer.value || figure.dataset.sample !== sample;
+      });
+      before.disabled = layer.selectedIndex === 0;
+      after.disabled = layer.selectedIndex === layer.options.length - 1;
+    }
+    function step(by) {
+      layer.selectedIndex += by;
+      show();
+    }
+    layer.addEventListener("change", show);
+    samples.forEach((input) => input.addEventListener("change", show));
+    before.addEventListener("click", () => step(-1));
+    after.addEventListener("click", () => step(1));
+    show();
+  }
+
   setUpTheme();
   setUpContents();
   document.querySelectorAll(".curve").forEach(setUpCurve);
+  document.querySelectorAll(".matrix").forEach(setUpMatrix);
+  document.querySelectorAll("[role=tablist]").forEach(setUpTabs);
+  document.querySelectorAll(".maps").forEach(setUpMaps);
 })();
