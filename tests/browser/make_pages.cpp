@@ -48,8 +48,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    const TrainedDigits trained = train();
-    trained.model.save((fs::path(argv[1]) / "digits.fov").string());
+    TrainedDigits trained = train();
+    make_view_pages(argv[1], trained);
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "make_pages: " << error.what() << "\n";

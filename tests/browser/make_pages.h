@@ -12,3 +12,5 @@ struct TrainedDigits {
   fovea::TrainTest digits;
   fovea::History history;
 };
+
+void make_view_pages(const std::filesystem::path& folder, TrainedDigits& trained);
