@@ -160,8 +160,11 @@ const ViewCamera = (() => {
     return {
       step, key, reset,
       busy: () => fingers.size > 0 && moved,
+      /// From where all of these points are seen: the first view. Who is there goes along.
       setHome(points) {
+        const there = Object.keys(home).every((key) => goal[key] === home[key]);
         Object.assign(home, frame(points, {yaw: -0.42, pitch: 0.3}));
+        if (there) reset();
       },
       look(points) {
         Object.assign(goal, frame(points, {yaw: -0.12, pitch: 0.1}));

@@ -82,9 +82,9 @@ const ViewLayout = (() => {
   /// Groups in rows from left to right, each row below the one before, so that the whole has about
   /// this aspect: sets each group's `centre` [x, y, z], z being its front.
   function arrange(all, aspect) {
-    const gap = 1.5;
+    const spaceOf = (group) => Math.max(group.size[0], 1) + 1.5;
     all.forEach(measure);
-    const width = all.reduce((sum, group) => sum + group.size[0] + gap, 0);
+    const width = all.reduce((sum, group) => sum + spaceOf(group), 0);
     const height = Math.max(...all.map((group) => group.size[1])) + 2.2;
     const rows = Math.max(1, Math.round(Math.sqrt(width / (height * aspect))));
     let x = 0, row = 0;
@@ -96,7 +96,7 @@ const ViewLayout = (() => {
       group.centre = [x + group.size[0] / 2, -row * height, group.size[2] / 2];
       group.row = row;
       group.rowHeight = height;
-      x += group.size[0] + gap;
+      x += spaceOf(group);
     }
   }
 

@@ -384,10 +384,14 @@ const ViewScene = (() => {
           scene.add(link);
         }
       }
-      orbit.setHome([].concat(...groups.map(ViewLayout.corners)));
+      setHome();
       orbit.reset();
       orbit.jump();
       recolor();
+    }
+
+    function setHome() {
+      if (groups.length > 0) orbit.setHome([].concat(...groups.map(ViewLayout.corners)));
     }
 
     function recolor() {
@@ -401,6 +405,7 @@ const ViewScene = (() => {
       renderer.setSize(clientWidth, clientHeight, false);
       camera.aspect = clientWidth / Math.max(clientHeight, 1);
       camera.updateProjectionMatrix();
+      setHome();
       invalidate();
     }
 
