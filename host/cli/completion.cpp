@@ -6,6 +6,7 @@
 #include "fovea/optimizer.h"
 #include "host/cli/command.h"
 #include "host/cli/data_sets.h"
+#include "host/cli/download.h"
 #include "host/cli/recipes.h"
 
 namespace fovea::cli {
@@ -39,9 +40,8 @@ std::string words_of(const CLI::App& app) {
     const std::string name = option->get_single_name();
     std::vector<std::string> more;
     if (name == "MODEL" || name == "FROM") more = network_names();
-    if (name == "DATA" || (name == "NAME" && app.get_parent()->get_name() == "data")) {
-      more = data_set_names();
-    }
+    if (name == "DATA" || name == "NAME") more = data_set_names();
+    if (name == "NAME" && app.get_name() == "get") more = downloadable_sets();
     if (name == "SHELL") more = {"bash", "fish", "zsh"};
     words.insert(words.end(), more.begin(), more.end());
   }
@@ -105,6 +105,7 @@ std::string bash_script(const CLI::App& root) {
          "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$current\")) ;;\n"
          "    *)\n"
          "      COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
+         "      local IFS=$'\\n'\n"
          "      [ -z \"$path\" ] || COMPREPLY+=($(compgen -f -- \"$current\"))\n"
          "      ;;\n"
          "  esac\n"

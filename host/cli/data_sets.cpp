@@ -120,8 +120,11 @@ std::optional<fs::path> find_in(const DataSet& set, const fs::path& place) {
     const auto found = find_in(set, place);
     if (found && hint.empty()) hint = "; it seems to be in --data " + found->string();
   }
-  fail(ErrorCode::io, set.name, " is not in ", looked, hint.empty() ? "; " : hint + ", or ",
-       set.remedy);
+  fail(ErrorCode::io, set.name, " is not in ", looked,
+       hint.empty()
+           ? "; name the folder that has " + std::string(set.marker.front()) + " by --data DIR"
+           : hint,
+       ", or ", set.remedy);
 }
 
 // ---- Data that people bring ----
@@ -219,7 +222,9 @@ std::string zoo_that_fits(const Dataset& data, std::int64_t outputs) {
   for (const std::string& name : network_names()) {
     const Network network = make_network(name);
     if (!same_samples(network.inputs().front().shape, data.x.shape().drop_front())) continue;
-    if (network.outputs().front().shape.numel() != outputs) continue;
+    const std::int64_t given = network.outputs().front().shape.numel();
+    const bool one_for_two = data.y.dtype() == DType::i32 && outputs == 2 && given == 1;
+    if (given != outputs && !one_for_two) continue;
     names += (names.empty() ? "" : ", ") + name;
   }
   return names.empty() ? "" : "; of the zoo, these fit: " + names;

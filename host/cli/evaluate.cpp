@@ -127,7 +127,7 @@ int evaluate(Terminal& terminal, const Request& request) {
 
 Action add_evaluate(CLI::App& app) {
   const auto request = std::make_shared<Request>();
-  app.add_option("MODEL", request->model, "A model file or a run folder")
+  app.add_option("MODEL.fov", request->model, "A model file, or a run folder")
       ->type_name(" ")
       ->required();
   app.add_option("DATA", request->data.name, "A data set, or a path")->type_name(" ");

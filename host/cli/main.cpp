@@ -39,11 +39,9 @@ constexpr const char* kFooter =
     "With --json, standard output is one JSON document; all else goes to standard error.\n"
     "NO_COLOR=1 leaves out colours and bold type.";
 
-/// The words of a command line that no part of `app` knows.
-std::string unknown_word(const CLI::App& app, const CLI::ExtrasError& error) {
-  std::vector<std::string> words = app.remaining(true);
-  if (words.empty()) return error.what();
-  const std::string word = words.back().substr(0, words.back().find('='));
+/// What to say of a word of the command line that `app` does not know.
+std::string unknown_word(const CLI::App& app, std::string word) {
+  word = word.substr(0, word.find('='));
   std::vector<std::string> names;
   if (word.starts_with("-")) {
     for (const CLI::Option* option : app.get_options()) {
@@ -72,8 +70,9 @@ std::string full_name(const CLI::App& app) {
 
 int report_usage(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& reached = innermost(app);
-  const auto* extras = dynamic_cast<const CLI::ExtrasError*>(&error);
-  const std::string message = extras != nullptr ? unknown_word(reached, *extras) : error.what();
+  const std::vector<std::string> unknown = reached.remaining(true);
+  const std::string message =
+      unknown.empty() ? error.what() : unknown_word(reached, unknown.back());
   Terminal::error(full_name(reached), message + "; see " + full_name(reached) + " --help");
   return kUsage;
 }
@@ -85,7 +84,10 @@ int report_failure(Terminal& terminal, const std::string& who, const char* code,
   Json error = Json::object();
   error.set("code", code);
   error.set("message", message);
-  terminal.document(Json::object().set("error", error));
+  try {
+    terminal.document(Json::object().set("error", error));
+  } catch (const Error&) {  // nobody reads standard output: the line above must do
+  }
   return exit_code;
 }
 

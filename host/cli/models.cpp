@@ -23,6 +23,26 @@ bool is_json(const fs::path& path) {
   return file >> first && first == '{';
 }
 
+/// A file of any format; what cannot be read is refused in words for people.
+Model load_file(const std::string& path, ModelOptions options) {
+  try {
+    return Model::load(path, std::move(options));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::parse) throw;
+    fail(ErrorCode::parse, "cannot read a model from ", path, ": ", error.what(),
+         ". Models are .fov, .safetensors, .keras, .h5 and .onnx files");
+  }
+}
+
+Network read_description(const std::string& path) {
+  const Json json = read_json_file(path);
+  try {
+    return json.contains("class_name") ? network_from_keras(json) : Network::from_json(json);
+  } catch (const Error& error) {
+    fail(error.code(), "cannot read a network from ", path, ": ", error.what());
+  }
+}
+
 }  // namespace
 
 ModelChoice find_model(const std::string& text) {
@@ -46,12 +66,11 @@ ModelChoice find_model(const std::string& text) {
 
 Network make_network(const ModelChoice& choice, std::int64_t classes) {
   if (choice.kind == ModelChoice::Kind::zoo) return zoo_network(choice.name, classes);
-  const Json json = read_json_file(choice.path);
-  return json.contains("class_name") ? network_from_keras(json) : Network::from_json(json);
+  return read_description(choice.path);
 }
 
 Model load_any(const ModelChoice& choice, ModelOptions options) {
-  if (choice.kind == ModelChoice::Kind::file) return Model::load(choice.path, std::move(options));
+  if (choice.kind == ModelChoice::Kind::file) return load_file(choice.path, std::move(options));
   return Model(make_network(choice, 0), std::move(options));
 }
 
@@ -61,15 +80,17 @@ Model load_trained(const std::string& text, ModelOptions options) {
                 choice.kind == ModelChoice::Kind::zoo ? "a model of the zoo" : "a description",
                 " without weights; train it first (fovea train ", text,
                 " DATA) and name the run folder or its best.fov");
-  return Model::load(choice.path, std::move(options));
+  return load_file(choice.path, std::move(options));
 }
 
 bool gives_probabilities(const Network& network) {
   const Json json = network.to_json();
   const Json::Array& ops = json.at("ops").as_array();
   if (ops.empty()) return false;
-  const std::string& last = ops.back().at("op").as_string();
-  return last == "softmax" || last == "sigmoid";
+  const Json& last = ops.back();
+  if (last.at("op").as_string() == "softmax") return true;
+  const Json* activation = last.at("attributes").find("activation");
+  return activation != nullptr && activation->at("kind").as_string() == "sigmoid";
 }
 
 CompileOptions settings_for(const Network& network, bool labels) {

@@ -173,7 +173,7 @@ int predict(Terminal& terminal, const Request& request) {
 
 Action add_predict(CLI::App& app) {
   const auto request = std::make_shared<Request>();
-  app.add_option("MODEL", request->model, "A model file or a run folder")
+  app.add_option("MODEL.fov", request->model, "A model file, or a run folder")
       ->type_name(" ")
       ->required();
   app.add_option("IMAGE", request->pictures, "JPEG or PNG files")->type_name(" ")->required();

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <thread>
 
 #include "fovea/callbacks.h"
 #include "fovea/device.h"
@@ -45,8 +46,20 @@ Json command_line() {
   return words;
 }
 
+/// The processor's name, as Linux tells it; empty where it does not.
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name"))
+      return line.substr(std::min(line.find(':') + 2, line.size()));
+  }
+  return {};
+}
+
 Json machine() {
   Json json = Json::object();
+  json.set("processor", processor());
+  json.set("hardware_threads", static_cast<std::int64_t>(std::thread::hardware_concurrency()));
   for (const DeviceReport& device : devices()) {
     if (device.available) json.set(device.name, device.detail);
   }
@@ -94,14 +107,14 @@ void load_job(Job& job) {
   const TrainOptions& options = job.options;
   std::optional<Model> started;
   if (job.choice.kind == ModelChoice::Kind::file) {
-    started = Model::load(job.choice.path, {.device = options.device.device});
+    started = load_any(job.choice, {.device = options.device.device});
   }
   const Network first = started ? started->network() : make_network(job.choice, 0);
   job.data = load_data(options.data, picture_shape(first));
   const Network network = started ? first : make_network(job.choice, class_count(job.data));
   check_fit(network, job.choice.name, job.data.train, short_name(options.data));
   const ModelOptions settings = model_options(options, job.data);
-  job.model = started ? Model::load(job.choice.path, settings) : Model(network, settings);
+  job.model = started ? load_any(job.choice, settings) : Model(network, settings);
 }
 
 void compile_job(Job& job) {
@@ -143,8 +156,8 @@ void say_job(const Job& job, const RunFolder& run, std::ostream& out) {
       << " samples to train on, " << format_count(job.data.test.size()) << " to test on\n"
       << "Training on " << job.model->device_name() << " in " << o.device.precision << ": "
       << o.optimizer << " at " << o.rate << (o.schedule == "constant" ? "" : ", " + o.schedule)
-      << ", batches of " << o.batch_size
-      << (o.augment == "none" ? "" : ", augmented by " + o.augment) << '\n'
+      << ", " << o.epochs << (o.epochs == 1 ? " epoch" : " epochs") << ", batches of "
+      << o.batch_size << (o.augment == "none" ? "" : ", augmented by " + o.augment) << '\n'
       << "Run folder: " << run.path().string() << std::endl;
 }
 

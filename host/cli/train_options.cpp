@@ -93,6 +93,7 @@ void add_training_options(CLI::App& app, TrainOptions& options) {
       ->group(group);
   app.add_option("--seed", options.seed, "Of weights, order and augmentation (default: 0)")
       ->type_name("N")
+      ->check(in_range(0))
       ->group(group);
 }
 
