@@ -16,7 +16,8 @@ void Model::Impl::refresh_rates() {
     return;
   }
   applied = variables->read_integer(step_state::kApplied);
-  rate_table_start = applied;
+  // At a multiple of its size, so that a resumed run has the same table as one left alone.
+  rate_table_start = applied - applied % kRateTableSize;
   const Schedule schedule =
       learning_rate ? *learning_rate : compiled->optimizer.pointer()->learning_rate();
   Tensor table({kRateTableSize}, DType::f32);

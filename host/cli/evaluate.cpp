@@ -1,0 +1,148 @@
+// fovea evaluate: how good a model is on the test part of a data set.
+#include <memory>
+
+#include "fovea/metrics.h"
+#include "host/cli/command.h"
+#include "host/cli/data_sets.h"
+#include "host/cli/models.h"
+#include "host/cli/run_folder.h"
+#include "host/cli/train_options.h"
+
+namespace fovea::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "MODEL is a model file of any format, or a run folder, whose best epoch is taken and whose "
+    "data\n"
+    "need not be named again.\n"
+    "\n"
+    "Examples:\n"
+    "  fovea evaluate runs/lenet5-mnist-20260131-120000\n"
+    "  fovea evaluate best.fov mnist --data DIR\n"
+    "  fovea evaluate model.keras pictures/ --json";
+
+/// Above this many classes, the table of all of them is left to --json.
+constexpr std::size_t kMostRows = 25;
+
+struct Request {
+  std::string model;
+  DataChoice data;
+  DeviceChoice device;
+  std::int64_t batch_size = 256;
+};
+
+/// The data of a run, where the command line names none.
+DataChoice data_of(const Request& request) {
+  if (!request.data.name.empty()) return request.data;
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(request.model, ignored)) {
+    throw UsageError("DATA is needed with a model file, such as: fovea evaluate " + request.model +
+                     " mnist");
+  }
+  const RunFolder run = RunFolder::open(request.model);
+  DataChoice data = train_options_from_json(run.config().at("options")).data;
+  if (!request.data.folder.empty()) data.folder = request.data.folder;
+  if (request.data.test_samples > 0) data.test_samples = request.data.test_samples;
+  return data;
+}
+
+Json matrix_to_json(const Tensor& matrix) {
+  Json rows = Json::array();
+  const std::int64_t size = matrix.shape()[0];
+  for (std::int64_t r = 0; r < size; ++r) {
+    Json row = Json::array();
+    for (std::int64_t c = 0; c < size; ++c) {
+      row.push(static_cast<std::int64_t>(matrix.item(r * size + c)));
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
+Json scores_to_json(const ClassScores& scores, const std::vector<std::string>& names) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < scores.labels.size(); ++i) {
+    const auto label = static_cast<std::size_t>(scores.labels[i]);
+    Json json = Json::object();
+    json.set("label", scores.labels[i]);
+    if (label < names.size()) json.set("name", names[label]);
+    json.set("precision", scores.precision[i]);
+    json.set("recall", scores.recall[i]);
+    json.set("f1", scores.f1[i]);
+    json.set("support", scores.support[i]);
+    list.push(json);
+  }
+  return list;
+}
+
+/// What of each class was recognized: a table, and for programs all numbers.
+void report_classes(Terminal& terminal, Json& document, const Dataset& test,
+                    const Tensor& predicted, const std::vector<std::string>& names) {
+  const ClassScores scores = precision_recall_fscore_support(test.y, predicted);
+  document.set("classes", scores_to_json(scores, names));
+  document.set("confusion_matrix", matrix_to_json(confusion_matrix(test.y, predicted)));
+  if (scores.labels.size() > kMostRows) return;
+  ReportOptions options;
+  options.labels = scores.labels;
+  if (scores.labels.size() <= names.size()) {
+    for (const std::int32_t label : scores.labels) {
+      options.target_names.push_back(names[static_cast<std::size_t>(label)]);
+    }
+  }
+  terminal.result() << '\n' << classification_report(test.y, predicted, options);
+}
+
+int evaluate(Terminal& terminal, const Request& request) {
+  const DataChoice choice = data_of(request);
+  Model model = load_trained(request.model, {.device = request.device.device,
+                                             .precision = request.device.precision,
+                                             .threads = request.device.threads});
+  const Dataset test = load_data(choice, picture_shape(model.network())).test;
+  check_fit(model.network(), request.model, test, short_name(choice));
+  const bool labels = test.y.dtype() == DType::i32;
+  if (!model.compiled()) model.compile(settings_for(model.network(), labels));
+
+  const int verbose = terminal.interactive() && !terminal.quiet() ? 1 : 0;
+  const Logs logs = model.evaluate(test, {.batch_size = request.batch_size, .verbose = verbose});
+  Json document = Json::object();
+  document.set("model", request.model);
+  document.set("data", short_name(choice));
+  document.set("samples", test.size());
+  std::string line = "Test of " + format_count(test.size()) + " samples of " + short_name(choice);
+  for (const auto& [name, value] : logs) {
+    line += " - " + name + ": " + format_number(value);
+    document.set(name, finite_or_null(value));
+  }
+  terminal.result() << terminal.bold(line) << '\n';
+  if (labels) {
+    const auto& names = test.class_names.empty() ? model.options().class_names : test.class_names;
+    report_classes(terminal, document, test,
+                   predicted_labels(model.predict(test.x, request.batch_size)), names);
+  }
+  terminal.document(document);
+  return kSuccess;
+}
+
+}  // namespace
+
+Action add_evaluate(CLI::App& app) {
+  const auto request = std::make_shared<Request>();
+  app.add_option("MODEL.fov", request->model, "A model file, or a run folder")
+      ->type_name(" ")
+      ->required();
+  app.add_option("DATA", request->data.name, "A data set, or a path")->type_name(" ");
+  app.add_option("--data", request->data.folder, "Folder of a named data set")->type_name("DIR");
+  app.add_option("--target", request->data.target, "Column of a CSV file to predict")
+      ->type_name("COLUMN");
+  app.add_option("--test-samples", request->data.test_samples, "Test on the first N only")
+      ->type_name("N")
+      ->check(in_range(1));
+  app.add_option("--batch-size", request->batch_size, "Default: 256")
+      ->type_name("N")
+      ->check(in_range(1));
+  add_device_options(app, request->device);
+  app.footer(kFooter);
+  return [request](Terminal& terminal) { return evaluate(terminal, *request); };
+}
+
+}  // namespace fovea::cli
