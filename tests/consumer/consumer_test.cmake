@@ -21,7 +21,7 @@ file(RENAME ${work}/first_prefix ${prefix})
 set(libdir ${prefix}/${LIBDIR})
 
 # By find_package, with every plug-in that was built as a component.
-set(components ${PLUGINS})
+set(components ${PLUGINS} report)
 if(CUDA)
   list(APPEND components cuda)
 endif()
@@ -29,10 +29,15 @@ must(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${work}/build -D CMAKE_BUI
   -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_PREFIX_PATH=${prefix} "-DCOMPONENTS=${components}"
   -D CUDA_COMPILER=${CUDA_COMPILER})
 must(${CMAKE_COMMAND} --build ${work}/build)
-foreach(program in_cpp in_c)
+foreach(program in_cpp in_c with_reports)
   must(${CMAKE_COMMAND} -E chdir ${work} ${work}/build/${program})
   message("find_package, ${program}: ${output}")
 endforeach()
+
+# The command finds its libraries, too.
+if(EXISTS ${prefix}/bin/fovea)
+  must(${prefix}/bin/fovea summary iris_small)
+endif()
 
 # A component that is not there stops the configuration, by name.
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${work}/build_missing
@@ -49,7 +54,7 @@ if(PKG_CONFIG)
     ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${work}/build_pc -D CMAKE_BUILD_TYPE=${CONFIG}
     -D CMAKE_CXX_COMPILER=${CXX} -D BY_PKG_CONFIG=ON)
   must(${CMAKE_COMMAND} --build ${work}/build_pc)
-  foreach(program in_cpp in_c)
+  foreach(program in_cpp in_c with_reports)
     must(${CMAKE_COMMAND} -E env "LD_LIBRARY_PATH=${libdir}"
       ${CMAKE_COMMAND} -E chdir ${work} ${work}/build_pc/${program})
     message("pkg-config, ${program}: ${output}")
