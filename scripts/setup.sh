@@ -27,6 +27,7 @@ declare -A purpose=(
   [libcli11-dev]="without CLI11, the command fovea will not be built"
   [python3-venv]="without Python's venv, scripts/interop.sh cannot fetch what it compares with"
   [pkg-config]="without pkg-config, librsvg is not found, and the tests that use it are left out"
+  [tmux]="without tmux, the tests of the command in a terminal are left out"
   [curl]="without curl, --download cannot fetch a data set"
   [ca-certificates]="without certificates, --download cannot fetch over https"
 )
@@ -114,6 +115,7 @@ look_for() {
     case $argument in
       --tests)
         links gtest/gtest.h gtest || required+=(libgtest-dev)
+        have tmux || optional+=(tmux)
         has_numpy python3 || has_numpy /usr/bin/python3 || optional+=(python3-numpy)
         python3 -c 'import ensurepip' 2>/dev/null || optional+=(python3-venv)
         ;;
