@@ -1,0 +1,33 @@
+// Axis: places of values along a side of a chart, and round numbers to label it with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace fovea::report {
+
+struct Tick {
+  double value = 0;
+  std::string label;
+};
+
+/// A linear or logarithmic scale from `low` to `high` (low < high).
+struct Axis {
+  double low = 0;
+  double high = 1;
+  bool logarithmic = false;
+
+  /// 0 at `low`, 1 at `high`.
+  double place(double value) const;
+  /// About `count` round values within the axis, with labels of equally many decimals.
+  std::vector<Tick> ticks(int count) const;
+};
+
+/// An axis that takes in all finite values, with some room at both ends, or ends at round numbers.
+/// Logarithmic ones take in the positive values.
+Axis axis_of(const std::vector<double>& values, bool logarithmic = false);
+
+/// Epochs and other whole numbers, from `first` to `last`: `ticks` of it at whole numbers alone.
+std::vector<Tick> whole_ticks(int first, int last, int count);
+
+}  // namespace fovea::report

@@ -1,0 +1,107 @@
+// The HTML report: its sections put together.
+#include <algorithm>
+
+#include "fovea/error.h"
+#include "fovea/version.h"
+#include "host/io/atomic_file.h"
+#include "host/report/embedded.h"
+#include "host/report/html.h"
+#include "host/report/svg.h"
+
+namespace fovea {
+namespace report {
+namespace {
+
+void check(const HtmlReportOptions& options) {
+  const auto check_count = [](const char* name, std::int64_t value, std::int64_t least) {
+    FOVEA_REQUIRE(value >= least, invalid_argument, "a report's ", name, " is at least ", least,
+                  ", not ", value);
+  };
+  check_count("max_test_samples", options.max_test_samples, 1);
+  check_count("mistakes", options.mistakes, 0);
+  check_count("sample_pictures", options.sample_pictures, 0);
+  check_count("batch_size", options.batch_size, 1);
+  FOVEA_REQUIRE(options.settings.is_null() || options.settings.is_object(), invalid_argument,
+                "a report's settings are a JSON object");
+}
+
+/// The text with every {{name}} replaced by what stands for it.
+std::string fill(std::string_view form,
+                 const std::vector<std::pair<std::string_view, std::string>>& values) {
+  std::string page;
+  while (true) {
+    const std::size_t begin = form.find("{{");
+    page += form.substr(0, begin);
+    if (begin == std::string_view::npos) return page;
+    const std::size_t end = form.find("}}", begin);
+    const std::string_view name = form.substr(begin + 2, end - begin - 2);
+    const auto value = std::find_if(values.begin(), values.end(),
+                                    [&](const auto& entry) { return entry.first == name; });
+    FOVEA_REQUIRE(value != values.end(), internal, "the page has no ", name);
+    page += value->second;
+    form.remove_prefix(end + 2);
+  }
+}
+
+/// JSON that may stand in a script element: nothing in it can end that.
+std::string script_text(const Json& json) {
+  std::string text;
+  for (const char c : json.to_string()) {
+    if (c == '<') {
+      text += "\\u003c";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+std::string subtitle(const ReportContext& context) {
+  const Network& network = context.model.network();
+  std::string text = network.name() + ", " + with_commas(network.parameter_count()) + " parameters";
+  if (const std::optional<Dataset>& test = context.options.test) {
+    text += ", tested on " + with_commas(context.test.data.size()) + " samples of " +
+            (test->name.empty() ? "a data set" : test->name);
+  }
+  return text;
+}
+
+std::string page_of(const ReportContext& context) {
+  std::string contents;
+  std::string sections;
+  for (const Section& section :
+       {overview_section(context), curves_section(context), confusion_section(context),
+        scores_section(context), mistakes_section(context), network_section(context),
+        filters_section(context), maps_section(context), settings_section(context),
+        machine_section(context)}) {
+    if (section.html.empty()) continue;
+    const std::string title = escape(section.title);
+    contents += "<li><a href=\"#" + section.id + "\">" + title + "</a></li>\n";
+    sections += "<section id=\"" + section.id + "\" aria-labelledby=\"" + section.id +
+                "-title\"><h2 id=\"" + section.id + "-title\">" + title + "</h2>" + section.html +
+                "</section>\n";
+  }
+  const EmbeddedFiles& files = page_files();
+  return fill(files.at("report.html"), {{"title", escape(context.title)},
+                                        {"subtitle", escape(subtitle(context))},
+                                        {"version", escape(version())},
+                                        {"style", std::string(files.at("report.css"))},
+                                        {"contents", contents},
+                                        {"sections", sections},
+                                        {"data", script_text(page_data(context))},
+                                        {"script", std::string(files.at("report.js"))}});
+}
+
+}  // namespace
+}  // namespace report
+
+void write_report(const std::filesystem::path& path, Model& model,
+                  const HtmlReportOptions& options) {
+  report::check(options);
+  const std::string title = options.title.empty() ? model.network().name() : options.title;
+  const report::ReportContext context{model, options, title, report::test_model(model, options),
+                                      model.plan_report(options.batch_size)};
+  write_text_file(path.string(), report::page_of(context));
+}
+
+}  // namespace fovea
