@@ -2,10 +2,11 @@
 # Checks for what building Fovea needs on Debian or Ubuntu, and installs what is missing - nothing
 # else. Where nothing is missing it needs neither root nor a network.
 #
-#   scripts/setup.sh [--tests] [--lint]
+#   scripts/setup.sh [--tests] [--lint] [--browser]
 #
-#   --tests   also what building the tests needs (GoogleTest)
-#   --lint    also clang-format, clang-tidy and a clang++ with OpenMP
+#   --tests     also what building the tests needs (GoogleTest)
+#   --lint      also clang-format, clang-tidy and a clang++ with OpenMP
+#   --browser   also the browser that scripts/browser.sh drives
 #
 # scripts/build.sh sources it, to use the compiler it found: CXX.
 set -euo pipefail
@@ -25,7 +26,9 @@ declare -A purpose=(
   [librsvg2-dev]="without librsvg, pictures can be written as SVG, not as PNG"
   [libjs-three]="without three.js, 3-D pages of networks cannot be made"
   [libcli11-dev]="without CLI11, the command fovea will not be built"
-  [python3-venv]="without Python's venv, scripts/interop.sh cannot fetch what it compares with"
+  [python3-venv]="without Python's venv, scripts/interop.sh and scripts/browser.sh cannot run"
+  [chromium]="without Chromium, scripts/browser.sh cannot open the pages that the library writes"
+  [chromium-driver]="without chromedriver, scripts/browser.sh cannot drive Chromium"
   [pkg-config]="without pkg-config, librsvg is not found, and the tests that use it are left out"
   [tmux]="without tmux, the tests of the command in a terminal are left out"
   [curl]="without curl, --download cannot fetch a data set"
@@ -124,8 +127,13 @@ look_for() {
         have clang-tidy || required+=(clang-tidy)
         compiles clang++ || required+=(clang libomp-dev)
         ;;
+      --browser)
+        have chromium || optional+=(chromium)
+        have chromedriver || optional+=(chromium-driver)
+        python3 -c 'import ensurepip' 2>/dev/null || optional+=(python3-venv)
+        ;;
       *)
-        say "unknown argument '$argument'; valid are --tests and --lint"
+        say "unknown argument '$argument'; valid are --tests, --lint and --browser"
         return 2
         ;;
     esac
