@@ -31,6 +31,7 @@ declare -A purpose=(
   [chromium]="without Chromium, scripts/browser.sh cannot open the pages that the library writes"
   [chromium-driver]="without chromedriver, scripts/browser.sh cannot drive Chromium"
   [pkg-config]="without pkg-config, librsvg is not found, and the tests that use it are left out"
+  [tmux]="without tmux, the tests of the command in a terminal are left out"
   [curl]="without curl, --download cannot fetch a data set"
   [ca-certificates]="without certificates, --download cannot fetch over https"
 )
@@ -118,6 +119,7 @@ look_for() {
     case $argument in
       --tests)
         links gtest/gtest.h gtest || required+=(libgtest-dev)
+        have tmux || optional+=(tmux)
         has_numpy python3 || has_numpy /usr/bin/python3 || optional+=(python3-numpy)
         ! have dpkg-deb || have dpkg-shlibdeps || optional+=(dpkg-dev)
         python3 -c 'import ensurepip' 2>/dev/null || optional+=(python3-venv)
