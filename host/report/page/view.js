@@ -99,6 +99,7 @@
 
   function open(group) {
     opened = group;
+    find("tip").hidden = true;
     document.body.classList.toggle("with-detail", group !== null);
     find("detail").hidden = group === null;
     if (scene) {

@@ -216,11 +216,11 @@ const ViewScene = (() => {
         at(end, -1, -1.5, out), end)};
   }
 
-  function linkOf(from, to) {
+  function linkOf(from, to, radius) {
     const side = (group, sign) => new THREE.Vector3(group.centre[0] + sign * group.size[0] / 2,
         group.centre[1], group.centre[2] - group.size[2] / 2);
     const {curve, steps} = wayOf(from, to, side(from, 1), side(to, -1));
-    const geometry = new THREE.TubeBufferGeometry(curve, steps, 0.04, 6);
+    const geometry = new THREE.TubeBufferGeometry(curve, steps, radius, 6);
     return new THREE.Mesh(geometry, new THREE.MeshBasicMaterial({transparent: true}));
   }
 
@@ -362,6 +362,7 @@ const ViewScene = (() => {
       groups = newGroups;
       opened = hovered = null;
       ViewLayout.arrange(groups, aspect);
+      const thickness = Math.min(0.05, 0.0018 * Math.max(...groups.map(({centre}) => centre[0])));
       for (const group of groups) {
         group.openZ = 4;
         group.opacity = 1;
@@ -379,7 +380,7 @@ const ViewScene = (() => {
           }
         }
         for (const source of group.sources) {
-          const link = linkOf(source, group);
+          const link = linkOf(source, group, thickness);
           links.push(link);
           scene.add(link);
         }
