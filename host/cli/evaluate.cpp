@@ -123,6 +123,9 @@ Action add_evaluate(CLI::App& app) {
   app.add_option("--data", request->data.folder, "Folder of a named data set")->type_name("DIR");
   app.add_option("--target", request->data.target, "Column of a CSV file to predict")
       ->type_name("COLUMN");
+  app.add_option("--task", request->data.task, "classify or regress (default: as the target looks)")
+      ->type_name("TASK")
+      ->check(one_of("task", {"classify", "regress"}));
   app.add_option("--test-samples", request->data.test_samples, "Test on the first N only")
       ->type_name("N")
       ->check(in_range(1));
