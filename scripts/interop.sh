@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compares the library with programs that it exchanges files with: Keras, ONNX Runtime, NumPy and
-# the Python library safetensors. Builds the preset "release", makes a Python environment in
+# Compares the library with programs that it exchanges files with: Keras, ONNX Runtime, NumPy, the
+# Python library safetensors and TensorBoard. Builds the preset "release", makes a Python environment in
 # build/interop-venv and runs every tests/interop/*_cases.py. The last line is the total.
 #
 #   scripts/interop.sh [PART]     only cases whose names hold PART
@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 packages=(tensorflow-cpu==2.21.0 keras==3.15.1 h5py==3.14.0 numpy==2.4.6 safetensors==0.8.0
-          onnx==1.23.2 onnxruntime==1.31.1)
+          onnx==1.23.2 onnxruntime==1.31.1 tensorboard==2.21.0)
 environment=$PWD/build/interop-venv
 
 not_run() {
@@ -40,7 +40,7 @@ prepare() {
 }
 
 prepare
-scripts/build.sh --tests fovea_io
+scripts/build.sh --tests fovea_io fovea_events
 passed=0
 failed=0
 for script in tests/interop/*_cases.py; do

@@ -8,6 +8,8 @@
 namespace fovea::report {
 namespace {
 
+constexpr double kLeastLogarithmic = 1e-300;  // what is smaller has lost digits
+
 /// The step of 1, 2 or 5 times a power of ten that divides `span` into at most `count` parts.
 double round_step(double span, int count) {
   const double least = span / count;
@@ -62,6 +64,10 @@ std::vector<Tick> logarithmic_ticks(double low, double high, int count) {
 
 }  // namespace
 
+bool Axis::shows(double value) const {
+  return std::isfinite(value) && (!logarithmic || value >= kLeastLogarithmic);
+}
+
 double Axis::place(double value) const {
   if (logarithmic) return std::log(value / low) / std::log(high / low);
   return (value - low) / (high - low);
@@ -74,7 +80,7 @@ std::vector<Tick> Axis::ticks(int count) const {
 Axis axis_of(const std::vector<double>& values, bool logarithmic) {
   Axis axis{INFINITY, -INFINITY, logarithmic};
   for (const double value : values) {
-    if (!std::isfinite(value) || (logarithmic && value <= 0)) continue;
+    if (!axis.shows(value)) continue;
     axis.low = std::min(axis.low, value);
     axis.high = std::max(axis.high, value);
   }

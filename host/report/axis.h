@@ -17,14 +17,15 @@ struct Axis {
   double high = 1;
   bool logarithmic = false;
 
+  /// Whether a value has a place: it is finite and, on a logarithmic axis, at least 1e-300.
+  bool shows(double value) const;
   /// 0 at `low`, 1 at `high`.
   double place(double value) const;
   /// About `count` round values within the axis, with labels of equally many decimals.
   std::vector<Tick> ticks(int count) const;
 };
 
-/// An axis that takes in all finite values, with some room at both ends, or ends at round numbers.
-/// Logarithmic ones take in the positive values.
+/// An axis that takes in all values that it can show, with some room at both ends.
 Axis axis_of(const std::vector<double>& values, bool logarithmic = false);
 
 /// Epochs and other whole numbers, from `first` to `last`: `ticks` of it at whole numbers alone.

@@ -31,10 +31,7 @@ struct Heat {
   /// From 0 to 1, the largest value. The root shows rare confusions beside many right answers.
   double strength(double value) const { return largest > 0 ? std::sqrt(value / largest) : 0; }
   std::string text(double value) const {
-    return shares ? readable(100 * value, value < 0.0995   ? 1
-                                          : value < 0.9995 ? 2
-                                                           : 3)
-                  : coordinate(value);
+    return coordinate(shares ? std::round(1000 * value) / 10 : value);
   }
 };
 

@@ -37,9 +37,6 @@ struct Plot {
     return last == first ? left + width / 2 : left + width * (epoch - first) / (last - first);
   }
   double y(double value) const { return top + height * (1 - axis.place(value)); }
-  bool shows(double value) const {
-    return std::isfinite(value) && (!axis.logarithmic || value > 0);
-  }
 };
 
 void draw_axes(Svg& svg, const Plot& plot) {
@@ -66,12 +63,12 @@ void draw_series(Svg& svg, const Plot& plot, const std::vector<int>& epochs,
   std::string dots;
   bool drawing = false;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const bool shown = plot.shows(values[i]);
+    const bool shown = plot.axis.shows(values[i]);
     if (shown) {
       const std::string place =
           coordinate(plot.x(epochs[i] + 1)) + " " + coordinate(plot.y(values[i]));
       d += (drawing ? "L" : "M") + place;
-      const bool alone = !drawing && (i + 1 == values.size() || !plot.shows(values[i + 1]));
+      const bool alone = !drawing && (i + 1 == values.size() || !plot.axis.shows(values[i + 1]));
       // A line of no length with round ends is a dot.
       if (alone || values.size() <= kMostMarkers) dots += "M" + place + "h0";
     }

@@ -164,13 +164,12 @@ const ViewCamera = (() => {
       setHome(points) {
         const there = Object.keys(home).every((key) => goal[key] === home[key]);
         Object.assign(home, frame(points, {yaw: -0.42, pitch: 0.3}));
-        if (there) reset();
+        if (there) Object.assign(now, Object.assign(goal, home));
       },
       look(points) {
         Object.assign(goal, frame(points, {yaw: -0.12, pitch: 0.1}));
         changed();
       },
-      jump() { Object.assign(now, goal); place(); },
     };
   }
 

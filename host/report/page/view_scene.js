@@ -384,9 +384,8 @@ const ViewScene = (() => {
           scene.add(link);
         }
       }
-      setHome();
       orbit.reset();
-      orbit.jump();
+      setHome();
       recolor();
     }
 
