@@ -24,6 +24,8 @@ Action add_train(CLI::App& app);
 Action add_evaluate(CLI::App& app);
 Action add_predict(CLI::App& app);
 Action add_summary(CLI::App& app);
+Action add_report(CLI::App& app);
+Action add_view(CLI::App& app);
 Action add_convert(CLI::App& app);
 Action add_bench(CLI::App& app);
 Action add_data(CLI::App& app);

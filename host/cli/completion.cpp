@@ -18,7 +18,7 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-/// "--epochs --json -q".
+/// "--epochs --json".
 std::string options_of(const CLI::App& app) {
   std::vector<std::string> words;
   for (const CLI::Option* option : app.get_options()) {
@@ -61,52 +61,72 @@ std::vector<Values> option_values() {
       {"--invert", {"auto", "yes", "no"}},   {"--padding", {"same", "valid"}}};
 }
 
-/// Every subcommand, by the words that lead to it: "train", "data get".
-void visit(const CLI::App& app, const std::string& path,
-           const std::function<void(const std::string&, const CLI::App&)>& visitor) {
+/// A subcommand, by the words that lead to it: "train", "data get"; "" is the command itself.
+struct Place {
+  std::string path;
+  std::string options;
+  std::string words;
+  const CLI::App* app;
+};
+
+void add_places(std::vector<Place>& places, const CLI::App& app, const std::string& path) {
+  const std::string subs = subcommands_of(app);
+  places.push_back({path, options_of(app), subs.empty() ? words_of(app) : subs, &app});
   for (const CLI::App* sub : app.get_subcommands({})) {
-    const std::string inner = path.empty() ? sub->get_name() : path + " " + sub->get_name();
-    visitor(inner, *sub);
-    visit(*sub, inner, visitor);
+    add_places(places, *sub, path.empty() ? sub->get_name() : path + " " + sub->get_name());
   }
 }
 
-// ---- bash ----
+std::vector<Place> places_of(const CLI::App& root) {
+  std::vector<Place> places;
+  add_places(places, root, "");
+  return places;
+}
 
-std::string bash_script(const CLI::App& root) {
+// ---- bash and zsh, which agree on much ----
+
+/// The cases of a loop over the words so far, which ends with the place in `place`.
+std::string place_cases(const std::vector<Place>& places) {
+  std::string text = "    case \"$place${place:+ }$word\" in\n";
+  for (const Place& place : places) {
+    if (place.path.empty()) continue;
+    text += "      '" + place.path + "') place='" + place.path + "' ;;\n";
+  }
+  return text + "    esac\n";
+}
+
+/// The case that sets `options` and `names` by the place.
+std::string offer_cases(const std::vector<Place>& places) {
+  std::string text = "  case $place in\n";
+  for (const Place& place : places) {
+    text += "    '" + place.path + "') options='" + place.options + "'; names='" + place.words +
+            "' ;;\n";
+  }
+  return text + "  esac\n";
+}
+
+std::string bash_script(const std::vector<Place>& places) {
   std::ostringstream out;
   out << "# Completion of fovea in bash: source <(fovea completion bash)\n"
          "_fovea() {\n"
          "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-         "  local path='' options words='' word\n"
+         "  local place='' options='' names='' word\n"
          "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-         "    case \"$path${path:+ }$word\" in\n";
-  std::vector<std::string> paths;
-  visit(root, "", [&](const std::string& path, const CLI::App&) { paths.push_back(path); });
-  for (const std::string& path : paths) out << "      '" << path << "') path='" << path << "' ;;\n";
-  out << "    esac\n"
-         "  done\n"
+      << place_cases(places)
+      << "  done\n"
          "  case $previous in\n";
   for (const Values& values : option_values()) {
     out << "    " << values.option << ") COMPREPLY=($(compgen -W '" << join(values.names)
         << "' -- \"$current\")); return ;;\n";
   }
   out << "  esac\n"
-         "  case $path in\n"
-         "    '') options='--help --version'; words='"
-      << subcommands_of(root) << "' ;;\n";
-  visit(root, "", [&](const std::string& path, const CLI::App& app) {
-    const std::string subs = subcommands_of(app);
-    out << "    '" << path << "') options='" << options_of(app) << "'; words='"
-        << (subs.empty() ? words_of(app) : subs) << "' ;;\n";
-  });
-  out << "  esac\n"
-         "  case $current in\n"
+      << offer_cases(places)
+      << "  case $current in\n"
          "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$current\")) ;;\n"
          "    *)\n"
-         "      COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
+         "      COMPREPLY=($(compgen -W \"$names\" -- \"$current\"))\n"
          "      local IFS=$'\\n'\n"
-         "      [ -z \"$path\" ] || COMPREPLY+=($(compgen -f -- \"$current\"))\n"
+         "      [ -z \"$place\" ] || COMPREPLY+=($(compgen -f -- \"$current\"))\n"
          "      ;;\n"
          "  esac\n"
          "}\n"
@@ -114,15 +134,32 @@ std::string bash_script(const CLI::App& root) {
   return out.str();
 }
 
-// ---- zsh ----
-
-/// zsh runs bash's function, by its own emulation of it.
-std::string zsh_script(const CLI::App& root) {
-  return "#compdef fovea\n"
+std::string zsh_script(const std::vector<Place>& places) {
+  std::ostringstream out;
+  out << "#compdef fovea\n"
          "# Completion of fovea in zsh: source <(fovea completion zsh)\n"
-         "autoload -U +X compinit && compinit -u\n"
-         "autoload -U +X bashcompinit && bashcompinit\n" +
-         bash_script(root);
+         "_fovea() {\n"
+         "  local place='' options='' names='' word\n"
+         "  for word in \"${(@)words[2,CURRENT-1]}\"; do\n"
+      << place_cases(places)
+      << "  done\n"
+         "  case ${words[CURRENT-1]} in\n";
+  for (const Values& values : option_values()) {
+    out << "    " << values.option << ") compadd -- " << join(values.names) << "; return ;;\n";
+  }
+  out << "  esac\n"
+      << offer_cases(places)
+      << "  case ${words[CURRENT]} in\n"
+         "    -*) compadd -- ${=options} ;;\n"
+         "    *)\n"
+         "      compadd -- ${=names}\n"
+         "      [ -z \"$place\" ] || _files\n"
+         "      ;;\n"
+         "  esac\n"
+         "}\n"
+         "# Loaded by zsh itself it is called at once; sourced, it is made known.\n"
+         "if [ \"${funcstack[1]}\" = _fovea ]; then _fovea \"$@\"; else compdef _fovea fovea; fi\n";
+  return out.str();
 }
 
 // ---- fish ----
@@ -147,30 +184,32 @@ std::string seen(const std::string& path) {
   return condition;
 }
 
-std::string fish_script(const CLI::App& root) {
+std::string fish_script(const std::vector<Place>& places) {
   std::ostringstream out;
   out << "# Completion of fovea in fish: fovea completion fish | source\n";
-  for (const CLI::App* sub : root.get_subcommands({})) {
-    out << "complete -c fovea -f -n __fish_use_subcommand -a " << sub->get_name() << " -d "
-        << quoted(sub->get_description()) << '\n';
-  }
   const std::vector<Values> values = option_values();
-  visit(root, "", [&](const std::string& path, const CLI::App& app) {
-    const std::string subs = subcommands_of(app);
-    const std::string words = subs.empty() ? words_of(app) : subs;
-    if (!words.empty()) {
-      out << "complete -c fovea -n " << quoted(seen(path)) << " -a " << quoted(words) << '\n';
+  for (const Place& place : places) {
+    for (const CLI::App* sub : place.app->get_subcommands({})) {
+      const std::string where =
+          place.path.empty() ? "__fish_use_subcommand" : quoted(seen(place.path));
+      out << "complete -c fovea -f -n " << where << " -a " << sub->get_name() << " -d "
+          << quoted(sub->get_description()) << '\n';
     }
-    for (const CLI::Option* option : app.get_options()) {
+    if (place.path.empty()) continue;
+    const std::string where = quoted(seen(place.path));
+    if (place.app->get_subcommands({}).empty() && !place.words.empty()) {
+      out << "complete -c fovea -n " << where << " -a " << quoted(place.words) << '\n';
+    }
+    for (const CLI::Option* option : place.app->get_options()) {
       for (const std::string& name : option->get_lnames()) {
-        out << "complete -c fovea -n " << quoted(seen(path)) << " -l " << name;
+        out << "complete -c fovea -n " << where << " -l " << name;
         for (const Values& known : values) {
           if ("--" + name == known.option) out << " -x -a " << quoted(join(known.names));
         }
         out << " -d " << quoted(option->get_description()) << '\n';
       }
     }
-  });
+  }
   return out.str();
 }
 
@@ -189,10 +228,10 @@ Action add_completion(CLI::App& app) {
       "  fovea completion zsh > ~/.zfunc/_fovea\n"
       "  fovea completion fish > ~/.config/fish/completions/fovea.fish");
   return [shell, &app](Terminal& terminal) {
-    const CLI::App& root = *app.get_parent();
-    const std::string script = *shell == "bash"  ? bash_script(root)
-                               : *shell == "zsh" ? zsh_script(root)
-                                                 : fish_script(root);
+    const std::vector<Place> places = places_of(*app.get_parent());
+    const std::string script = *shell == "bash"  ? bash_script(places)
+                               : *shell == "zsh" ? zsh_script(places)
+                                                 : fish_script(places);
     terminal.result() << script;
     terminal.document(Json::object().set("shell", *shell).set("script", script));
     return kSuccess;

@@ -347,6 +347,8 @@ std::string short_name(const DataChoice& choice) {
 TrainTest load_data(const DataChoice& choice, const std::optional<PictureShape>& pictures) {
   TrainTest data;
   if (is_own_data(choice)) {
+    FOVEA_REQUIRE(choice.folder.empty(), invalid_argument, choice.name,
+                  " is a path of its own; leave out --data");
     data = load_own(choice, pictures);
   } else {
     const DataSet* set = find_data_set(choice.name);
@@ -355,6 +357,8 @@ TrainTest load_data(const DataChoice& choice, const std::optional<PictureShape>&
       FOVEA_REQUIRE(!path, io, "there is no folder or CSV file ", choice.name);
       fail_unknown("data set (nor is it a folder or a CSV file)", choice.name, data_set_names());
     }
+    FOVEA_REQUIRE(set->folder != nullptr || choice.folder.empty(), invalid_argument, set->name,
+                  " is built in; leave out --data");
     const auto folder = find_data(*set, choice.folder);
     if (set->folder != nullptr && !folder) fail_missing(*set, choice.folder);
     data = set->load(folder.value_or(""));

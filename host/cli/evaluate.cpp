@@ -5,7 +5,6 @@
 #include "host/cli/command.h"
 #include "host/cli/data_sets.h"
 #include "host/cli/models.h"
-#include "host/cli/run_folder.h"
 #include "host/cli/train_options.h"
 
 namespace fovea::cli {
@@ -30,21 +29,6 @@ struct Request {
   DeviceChoice device;
   std::int64_t batch_size = 256;
 };
-
-/// The data of a run, where the command line names none.
-DataChoice data_of(const Request& request) {
-  if (!request.data.name.empty()) return request.data;
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(request.model, ignored)) {
-    throw UsageError("DATA is needed with a model file, such as: fovea evaluate " + request.model +
-                     " mnist");
-  }
-  const RunFolder run = RunFolder::open(request.model);
-  DataChoice data = train_options_from_json(run.config().at("options")).data;
-  if (!request.data.folder.empty()) data.folder = request.data.folder;
-  if (request.data.test_samples > 0) data.test_samples = request.data.test_samples;
-  return data;
-}
 
 Json matrix_to_json(const Tensor& matrix) {
   Json rows = Json::array();
@@ -93,7 +77,12 @@ void report_classes(Terminal& terminal, Json& document, const Dataset& test,
 }
 
 int evaluate(Terminal& terminal, const Request& request) {
-  const DataChoice choice = data_of(request);
+  const std::optional<DataChoice> found = data_of(request.model, request.data);
+  if (!found) {
+    throw UsageError("DATA is needed with a model file, such as: fovea evaluate " + request.model +
+                     " mnist");
+  }
+  const DataChoice& choice = *found;
   Model model = load_trained(request.model, {.device = request.device.device,
                                              .precision = request.device.precision,
                                              .threads = request.device.threads});
@@ -134,6 +123,9 @@ Action add_evaluate(CLI::App& app) {
   app.add_option("--data", request->data.folder, "Folder of a named data set")->type_name("DIR");
   app.add_option("--target", request->data.target, "Column of a CSV file to predict")
       ->type_name("COLUMN");
+  app.add_option("--task", request->data.task, "classify or regress (default: as the target looks)")
+      ->type_name("TASK")
+      ->check(one_of("task", {"classify", "regress"}));
   app.add_option("--test-samples", request->data.test_samples, "Test on the first N only")
       ->type_name("N")
       ->check(in_range(1));

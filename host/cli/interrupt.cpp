@@ -15,8 +15,7 @@ std::atomic<int> last_signal = SIGINT;
 extern "C" void on_interrupt(int signal) {
   last_signal = signal;
   interrupt_requested = true;
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  release_interrupts();
 }
 
 }  // namespace
@@ -24,6 +23,11 @@ extern "C" void on_interrupt(int signal) {
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+}
+
+void release_interrupts() {
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 int interrupted_exit_code() { return last_signal == SIGTERM ? kTerminated : kInterrupted; }

@@ -18,6 +18,8 @@ constexpr Command kCommands[] = {
     {"evaluate", "Measure a model on the test part of a data set", add_evaluate},
     {"predict", "Tell what pictures show", add_predict},
     {"summary", "Show a model's layers, and what training it takes", add_summary},
+    {"report", "Write a page, or pictures, of a run or a model", add_report},
+    {"view", "Write a 3-D page of a model to walk around in", add_view},
     {"convert", "Write a model in another format", add_convert},
     {"bench", "Measure the speed of training or of a convolution", add_bench},
     {"data", "List, fetch and write data sets", add_data},
@@ -29,6 +31,7 @@ constexpr Command kCommands[] = {
 constexpr const char* kFooter =
     "Examples:\n"
     "  fovea train lenet5 mnist --data DIR --epochs 3 --out RUN\n"
+    "  fovea report RUN\n"
     "  fovea predict RUN/best.fov digit.png\n"
     "  fovea summary resnet20 --batch-size 128\n"
     "  fovea data list\n"

@@ -85,6 +85,12 @@ class TemporaryFile {
 
 // ---- Files ----
 
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  FOVEA_REQUIRE(!error, io, "cannot make the folder ", path.string(), ": ", error.message());
+}
+
 void write_file_atomically(const fs::path& path, std::string_view text) {
   TemporaryFile file(path);
   file.write_all(text);
@@ -119,8 +125,7 @@ RunFolder RunFolder::create(const fs::path& path, const Json& config) {
                 fs::exists(path / kConfigName, error)
                     ? ", or go on with that run: fovea train --resume " + path.string()
                     : std::string());
-  fs::create_directories(path, error);
-  FOVEA_REQUIRE(!error, io, "cannot make the folder ", path.string(), ": ", error.message());
+  make_folder(path);
   write_file_atomically(path / kConfigName, config.to_string(2) + "\n");
   return {path, config};
 }

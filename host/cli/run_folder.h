@@ -47,6 +47,8 @@ class RunFolder {
 /// A name for a run that does not exist yet: runs/lenet5-mnist-20260131-235959.
 std::filesystem::path default_run_path(const std::string& model, const std::string& data);
 
+/// With the folders that it lies in. Throws io.
+void make_folder(const std::filesystem::path& path);
 /// Replaces a file as a whole or not at all. Throws io.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 /// Throws io where it cannot be read, parse where it is no JSON.

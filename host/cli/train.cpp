@@ -11,6 +11,7 @@
 #include "host/cli/command.h"
 #include "host/cli/interrupt.h"
 #include "host/cli/models.h"
+#include "host/cli/report_run.h"
 #include "host/cli/run_folder.h"
 #include "host/cli/train_options.h"
 
@@ -29,7 +30,8 @@ constexpr const char* kFooter =
     "\n"
     "The run folder gets config.json, model.json, history.csv, history.json, best.fov, last.fov "
     "and\n"
-    "result.json. Ctrl-C ends training after the step and saves it; a second one ends at once.\n"
+    "result.json and report.html. Ctrl-C ends training after the step and saves it; a second one "
+    "ends at once.\n"
     "\n"
     "Examples:\n"
     "  fovea train lenet5 mnist --epochs 3 --out digits\n"
@@ -208,6 +210,7 @@ Outcome fit(Job& job, const RunFolder& run, int verbose) {
     if (error.code() == ErrorCode::interrupted) fail_interrupted(error, run);
     throw;
   }
+  release_interrupts();
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   const std::vector<double> values = outcome.history.metric(o.monitor);
   const auto found = std::find(values.begin(), values.end(), best->best().value_or(0));
@@ -246,20 +249,34 @@ Json describe_outcome(const Job& job, const RunFolder& run, const Outcome& outco
   return json;
 }
 
+/// The run's page. Training is done, so what goes wrong here is only said.
+void write_run_report(const Job& job, const RunFolder& run) {
+  const std::string path = run.path().string();
+  try {
+    Model best = Model::load(run.checkpoint(), model_options(job.options, job.data));
+    HtmlReportOptions about = describe_for_report(path, job.choice.name);
+    about.test = job.data.test;
+    write_report(run.file("report.html"), best, about);
+  } catch (const Error& error) {
+    Terminal::error("fovea train", "the run has no report: " + std::string(error.what()));
+  }
+}
+
 int finish(Terminal& terminal, const Job& job, const RunFolder& run, const Outcome& outcome) {
   const Json document = describe_outcome(job, run, outcome);
   write_file_atomically(run.file("result.json"), document.to_string(2) + "\n");
   const auto& best = outcome.history.logs[static_cast<std::size_t>(outcome.best_epoch)];
+  if (job.options.report) write_run_report(job, run);
   terminal.result() << terminal.bold("Best: epoch " + std::to_string(outcome.best_epoch + 1))
                     << describe(best) << '\n';
   if (outcome.test)
     terminal.result() << "Test, of the best epoch:" << describe(*outcome.test) << '\n';
   const std::string path = run.path().string();
-  if (picture_shape(job.model->network())) {
-    terminal.info() << "Next: fovea predict " << path << "/best.fov PICTURE\n";
-  } else {
-    terminal.info() << "Next: fovea evaluate " << path << '\n';
-  }
+  if (run.has("report.html")) terminal.info() << "Report: " << path << "/report.html\n";
+  const bool pictures = picture_shape(job.model->network()).has_value();
+  terminal.info() << "Next: fovea "
+                  << (pictures ? "predict " + path + "/best.fov PICTURE" : "evaluate " + path)
+                  << '\n';
   terminal.document(document);
   return kSuccess;
 }
@@ -382,6 +399,8 @@ Action add_train(CLI::App& app) {
                  "Save last.fov so often within an epoch, too (default: 5; 0: not)")
       ->type_name("M")
       ->check(in_range(0));
+  app.add_flag_callback(
+      "--no-report", [request] { request->options.report = false; }, "Write no report.html");
   add_train_options(app, request->options);
   app.footer(kFooter);
   return [request, &app](Terminal& terminal) {

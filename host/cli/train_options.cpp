@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "host/cli/run_folder.h"
+
 namespace fovea::cli {
 
 Json to_json(const TrainOptions& options) {
@@ -17,6 +19,17 @@ TrainOptions train_options_from_json(const Json& json) {
   TrainOptions::fields(
       options, [&](std::string_view key, auto& value) { fovea::from_json(json.at(key), value); });
   return options;
+}
+
+std::optional<DataChoice> data_of(const std::string& model, const DataChoice& given) {
+  if (!given.name.empty()) return given;
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(model, ignored)) return std::nullopt;
+  const RunFolder run = RunFolder::open(model);
+  DataChoice data = train_options_from_json(run.config().at("options")).data;
+  if (!given.folder.empty()) data.folder = given.folder;
+  if (given.test_samples > 0) data.test_samples = given.test_samples;
+  return data;
 }
 
 namespace {

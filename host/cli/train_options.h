@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "fovea/fields.h"
@@ -31,6 +32,7 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   bool autotune = false;
   double checkpoint_minutes = 5;
+  bool report = true;
 
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
@@ -54,6 +56,7 @@ struct TrainOptions {
     visit("seed", self.seed);
     visit("autotune", self.autotune);
     visit("checkpoint_minutes", self.checkpoint_minutes);
+    visit("report", self.report);
   }
 };
 
@@ -63,6 +66,10 @@ TrainOptions train_options_from_json(const Json& json);
 
 /// Describes them on a command line.
 void add_train_options(CLI::App& app, TrainOptions& options);
+
+/// The data that a command works on: those that are given, or those of the run that `model` is,
+/// with what is given of their folder and samples. Nothing for a model without data.
+std::optional<DataChoice> data_of(const std::string& model, const DataChoice& given);
 
 /// What the command line left open becomes the recipe's.
 void apply_recipe(TrainOptions& options, const Recipe& recipe);

@@ -84,11 +84,11 @@ class Cli : public ::testing::Test {
     EXPECT_TRUE(finished.err.starts_with("fovea")) << finished.err;
   }
 
-  /// The words of a training on drawn digits, which takes a second.
+  /// The words of a training on drawn digits, which takes a second; it writes no report.
   Arguments training(const std::string& out, const Arguments& more = {}) const {
     if (!exists("mnist")) write_mnist(path("mnist"), 640, 100);
     Arguments words = {"train", "lenet5",  "mnist",     "--data", path("mnist"),
-                       "--out", path(out), "--threads", "1"};
+                       "--out", path(out), "--threads", "1",      "--no-report"};
     words.insert(words.end(), more.begin(), more.end());
     return words;
   }

@@ -55,17 +55,41 @@ TEST_F(Completion, IsRegistered) {
   EXPECT_EQ(finished.out, "complete -o filenames -F _fovea fovea\n");
 }
 
-/// Other shells are asked where they are installed.
-TEST_F(Completion, ScriptsParseInOtherShells) {
-  int shells = 0;
-  for (const char* name : {"zsh", "fish"}) {
-    if (shell(std::string("command -v ") + name).code != 0) continue;
-    ++shells;
+TEST_F(Completion, InZsh) {
+  if (shell("command -v zsh").code != 0) GTEST_SKIP() << "zsh is not installed";
+  const auto zsh = [&](const std::string& words) {
+    write_file(path("complete.zsh"), {});
+    const std::string script =
+        "compdef() { print made known: $@ }\ncompadd() { shift; print -l -- $@ }\n"
+        "_files() { print files }\nsource <(fovea completion zsh)\nwords=(" +
+        words + ")\nCURRENT=$#words\n_fovea\n";
+    write_file(path("complete.zsh"), Bytes(script.begin(), script.end()));
+    const Finished finished = shell("zsh -f complete.zsh");
+    EXPECT_EQ(finished.err, "");
+    return finished.out;
+  };
+  EXPECT_TRUE(zsh("fovea ''").starts_with("made known: _fovea fovea\ntrain\nevaluate\n"));
+  const std::string models = zsh("fovea train ''");
+  EXPECT_TRUE(contains(models, "\nlenet5\n")) << models;
+  EXPECT_TRUE(contains(models, "\nfiles\n")) << models;
+  EXPECT_TRUE(contains(zsh("fovea train lenet5 mnist --"), "\n--epochs\n"));
+  EXPECT_EQ(zsh("fovea data make mnist --device ''"),
+            "made known: _fovea fovea\nauto\ncpu\ncuda\n");
+}
+
+TEST_F(Completion, InFish) {
+  if (shell("command -v fish").code != 0) GTEST_SKIP() << "fish is not installed";
+  const auto fish = [&](const std::string& line) {
     const Finished finished =
-        shell(std::string("fovea completion ") + name + " >script && " + name + " -n script");
-    EXPECT_EQ(finished.code, 0) << name << ": " << finished.err;
-  }
-  if (shells == 0) GTEST_SKIP() << "neither zsh nor fish is installed";
+        shell("fish -c \"fovea completion fish | source; complete -C '" + line + "'\"");
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    return "\n" + finished.out;
+  };
+  EXPECT_TRUE(contains(fish("fovea eval"), "\nevaluate\t")) << fish("fovea eval");
+  EXPECT_TRUE(contains(fish("fovea train le"), "\nlenet5")) << fish("fovea train le");
+  EXPECT_TRUE(contains(fish("fovea train lenet5 --opt"), "\n--optimizer\t"));
+  EXPECT_TRUE(contains(fish("fovea train lenet5 --optimizer ada"), "\nadamax"));
+  EXPECT_TRUE(contains(fish("fovea data g"), "\nget\t"));
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ class Resume : public Cli {
             "--schedule",
             "cosine",
             "--checkpoint-minutes",
-            "0.0001"};
+            "0.0001",
+            "--no-report"};
   }
 
   void expect_same_models(const std::string& a, const std::string& b) const {

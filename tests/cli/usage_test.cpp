@@ -6,9 +6,9 @@ namespace fovea::test {
 namespace {
 
 const std::vector<Arguments> kSubcommands = {
-    {"train"},          {"evaluate"},      {"predict"},      {"summary"},     {"convert"},
-    {"bench", "train"}, {"bench", "conv"}, {"data", "list"}, {"data", "get"}, {"data", "make"},
-    {"devices"},        {"selfcheck"},     {"completion"}};
+    {"train"},       {"evaluate"},     {"predict"},        {"report"},        {"view"},
+    {"summary"},     {"convert"},      {"bench", "train"}, {"bench", "conv"}, {"data", "list"},
+    {"data", "get"}, {"data", "make"}, {"devices"},        {"selfcheck"},     {"completion"}};
 
 TEST_F(Cli, ExplainsEverySubcommandWithExamples) {
   const Finished all = run({"--help"});
