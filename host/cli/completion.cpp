@@ -8,6 +8,7 @@
 #include "host/cli/data_sets.h"
 #include "host/cli/download.h"
 #include "host/cli/recipes.h"
+#include "host/cli/train_options.h"
 
 namespace fovea::cli {
 namespace {
@@ -58,7 +59,8 @@ std::vector<Values> option_values() {
       {"--device", {"auto", "cpu", "cuda"}}, {"--precision", {"f32", "f64", "tf32", "bf16", "f16"}},
       {"--optimizer", optimizer_names()},    {"--schedule", schedule_names()},
       {"--augment", augmentation_names()},   {"--task", {"classify", "regress"}},
-      {"--invert", {"auto", "yes", "no"}},   {"--padding", {"same", "valid"}}};
+      {"--events", event_choices()},         {"--invert", {"auto", "yes", "no"}},
+      {"--padding", {"same", "valid"}}};
 }
 
 /// A subcommand, by the words that lead to it: "train", "data get"; "" is the command itself.

@@ -113,10 +113,7 @@ HtmlReportOptions describe_for_report(const std::string& model, const std::strin
   const RunFolder run = RunFolder::open(model);
   about.title = title + " on " + run.config().at("data_name").as_string();
   if (run.has("history.json")) about.history = read_history(run);
-  // Only what was said or decided: empty settings mean nothing to readers.
-  for (const auto& [name, value] : run.config().at("options").as_object()) {
-    if (value != Json("")) about.settings.set(name, value);
-  }
+  about.settings = settings_of(run.config().at("options"));
   return about;
 }
 

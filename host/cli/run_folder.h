@@ -7,6 +7,7 @@
 //   best.fov       the model of the best epoch so far
 //   last.fov       the state to go on from
 //   result.json    what came out, once training ended
+//   report.html    a page about it; events/ is TensorBoard's
 #pragma once
 
 #include <filesystem>

@@ -7,6 +7,7 @@
 
 #include "fovea/callbacks.h"
 #include "fovea/device.h"
+#include "fovea/tensorboard.h"
 #include "fovea/version.h"
 #include "host/cli/command.h"
 #include "host/cli/interrupt.h"
@@ -28,10 +29,10 @@ constexpr const char* kFooter =
     "each),\n"
     "or a CSV file. What is not said comes from a recipe for the model.\n"
     "\n"
-    "The run folder gets config.json, model.json, history.csv, history.json, best.fov, last.fov "
-    "and\n"
-    "result.json and report.html. Ctrl-C ends training after the step and saves it; a second one "
-    "ends at once.\n"
+    "The run folder gets config.json, model.json, history.csv, history.json, best.fov, last.fov,\n"
+    "result.json, report.html, and events/ for TensorBoard (tensorboard --logdir RUN). Ctrl-C "
+    "ends\n"
+    "training after the step and saves it; a second one ends at once.\n"
     "\n"
     "Examples:\n"
     "  fovea train lenet5 mnist --epochs 3 --out digits\n"
@@ -172,6 +173,22 @@ struct Outcome {
   std::optional<Logs> test;
 };
 
+/// Events for TensorBoard, in the run's folder events.
+TensorBoard event_writer(const Job& job, const RunFolder& run) {
+  TensorBoardOptions options;
+  options.hparams = settings_of(to_json(job.options));
+  if (job.options.events == "full") {
+    const Dataset& test = job.data.test;
+    const bool pictures = picture_shape(job.model->network()).has_value();
+    options.histogram_freq = 1;
+    options.samples = test.slice(0, std::min<std::int64_t>(test.size(), 64));
+    options.write_images = pictures;
+    if (pictures) options.mistakes_in = test;
+  }
+  // An absolute path, so that the run may be resumed from another folder.
+  return TensorBoard(fs::absolute(run.path()).lexically_normal() / "events", options);
+}
+
 /// The interrupted training says how to go on.
 [[noreturn]] void fail_interrupted(const Error& error, const RunFolder& run) {
   const std::string text = error.what();
@@ -189,6 +206,7 @@ Outcome fit(Job& job, const RunFolder& run, int verbose) {
   options.augmentation = make_augmentation(o.augment);
   options.verbose = verbose;
   options.callbacks = {RunHistory(run), best};
+  if (o.events != "none") options.callbacks.emplace_back(event_writer(job, run));
   if (o.patience > 0) {
     options.callbacks.emplace_back(
         EarlyStopping({.monitor = o.monitor, .patience = o.patience, .verbose = verbose > 0}));
@@ -339,6 +357,8 @@ std::string load_resumed(Job& job, const RunFolder& run) {
     }
     load_job(job);
     compile_job(job);
+    std::error_code ignored;
+    fs::remove_all(run.path() / "events", ignored);
     return "Nothing was saved yet: training starts from the beginning.";
   }
   job.model = Model::load(run.last(), model_options(job.options, {}));
@@ -401,6 +421,10 @@ Action add_train(CLI::App& app) {
       ->check(in_range(0));
   app.add_flag_callback(
       "--no-report", [request] { request->options.report = false; }, "Write no report.html");
+  app.add_option("--events", request->options.events,
+                 "For TensorBoard: none, scalars (default), or full, with histograms and pictures")
+      ->type_name("NAME")
+      ->check(one_of("choice", event_choices()));
   add_train_options(app, request->options);
   app.footer(kFooter);
   return [request, &app](Terminal& terminal) {

@@ -6,6 +6,16 @@
 
 namespace fovea::cli {
 
+std::vector<std::string> event_choices() { return {"none", "scalars", "full"}; }
+
+Json settings_of(const Json& options) {
+  Json settings = Json::object();
+  for (const auto& [name, value] : options.as_object()) {
+    if (value != Json("")) settings.set(name, value);
+  }
+  return settings;
+}
+
 Json to_json(const TrainOptions& options) {
   Json json = Json::object();
   TrainOptions::fields(options, [&](std::string_view key, const auto& value) {

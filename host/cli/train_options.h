@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "fovea/fields.h"
 #include "fovea/json.h"
@@ -32,6 +33,7 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   bool autotune = false;
   double checkpoint_minutes = 5;
+  std::string events = "scalars";  // for TensorBoard; see event_choices()
   bool report = true;
 
   template <class Self, class Visitor>
@@ -56,9 +58,17 @@ struct TrainOptions {
     visit("seed", self.seed);
     visit("autotune", self.autotune);
     visit("checkpoint_minutes", self.checkpoint_minutes);
+    visit("events", self.events);
     visit("report", self.report);
   }
 };
+
+/// What TensorBoard is written: nothing; metrics, graph and settings; or with histograms of weights
+/// and gradients, and pictures.
+std::vector<std::string> event_choices();
+
+/// The options that mean something to readers: those that were said or decided.
+Json settings_of(const Json& options);
 
 Json to_json(const TrainOptions& options);
 /// Throws parse for what to_json did not write.

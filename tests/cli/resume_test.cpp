@@ -30,7 +30,9 @@ class Resume : public Cli {
             "cosine",
             "--checkpoint-minutes",
             "0.0001",
-            "--no-report"};
+            "--no-report",
+            "--events",
+            "none"};
   }
 
   void expect_same_models(const std::string& a, const std::string& b) const {
@@ -86,9 +88,38 @@ TEST_F(Resume, BeforeTheFirstCheckpoint) {
   expect_same_models("straight", "run");
 }
 
-TEST_F(Resume, WithMoreEpochs) {
+/// Event files have the time of their making in their names, which last.fov remembers.
+TEST_F(Resume, EventsGoOnWhereTheyWere) {
   train("straight", 3);
   train("run", 2);
+  const Finished resumed =
+      shell("mkdir elsewhere && cd elsewhere && fovea train --resume ../run --epochs 3");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_TRUE(text_of("straight/best.fov") == text_of("run/best.fov"));
+  for (const char* part : {"train", "validation"}) {
+    int files = 0;
+    for (const auto& entry : fs::directory_iterator(path("run/events/" + std::string(part)))) {
+      ++files;
+      const std::string text =
+          text_of("run/events/" + std::string(part) + "/" + entry.path().filename().string());
+      std::size_t accuracies = 0;
+      for (auto at = text.find("epoch_accuracy"); at != std::string::npos;
+           at = text.find("epoch_accuracy", at + 1)) {
+        ++accuracies;
+      }
+      EXPECT_EQ(accuracies, 3u) << part;
+    }
+    EXPECT_EQ(files, 1) << part;
+  }
+}
+
+TEST_F(Resume, WithMoreEpochs) {
+  const Arguments no_events = {"--events", "none", "--epochs"};
+  for (const auto& [name, epochs] : {std::pair("straight", "3"), std::pair("run", "2")}) {
+    Arguments more = no_events;
+    more.emplace_back(epochs);
+    ASSERT_EQ(run(training(name, more)).code, 0);
+  }
   const Finished resumed = run({"train", "--resume", path("run"), "--epochs", "3"});
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   expect_same_models("straight", "run");

@@ -44,6 +44,26 @@ TEST_F(Cli, ARunFolderHasEverything) {
   EXPECT_TRUE(Json::parse(text_of("run/model.json")).contains("ops"));
   EXPECT_TRUE(exists("run/best.fov"));
   EXPECT_TRUE(exists("run/last.fov"));
+  EXPECT_TRUE(exists("run/events/train"));
+  EXPECT_TRUE(exists("run/events/validation"));
+}
+
+TEST_F(Cli, TensorBoardGetsWhatIsAskedFor) {
+  const auto bytes = [&](const std::string& choice) {
+    EXPECT_EQ(run(training(choice, {"--epochs", "1", "--events", choice})).code, 0);
+    std::uintmax_t sum = 0;
+    if (!exists(choice + "/events")) return sum;
+    for (const auto& entry : fs::recursive_directory_iterator(path(choice + "/events"))) {
+      if (entry.is_regular_file()) sum += entry.file_size();
+    }
+    return sum;
+  };
+  EXPECT_EQ(bytes("none"), 0u);
+  const std::uintmax_t scalars = bytes("scalars");
+  EXPECT_GT(scalars, 500u);
+  expect_failure(run(training("x", {"--events", "all"})), 2, {"unknown choice 'all'"});
+  if (!FOVEA_HAS_PNG) GTEST_SKIP() << "the library was built without libpng";
+  EXPECT_GT(bytes("full"), 3 * scalars);
 }
 
 TEST_F(Cli, ForProgramsThereIsOneDocument) {
