@@ -31,6 +31,7 @@ struct ReportContext {
 Section overview_section(const ReportContext& context);
 Section curves_section(const ReportContext& context);
 Section confusion_section(const ReportContext& context);
+Section predictions_section(const ReportContext& context);
 Section scores_section(const ReportContext& context);
 Section mistakes_section(const ReportContext& context);
 Section network_section(const ReportContext& context);

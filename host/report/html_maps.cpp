@@ -21,7 +21,10 @@ std::vector<std::string> shown_layers(const Network& network) {
   std::vector<std::string> all;
   std::vector<std::string> important;
   for (const LayerRecord& layer : network.layers()) {
-    if (layer.kind == "InputLayer" || layer.kind == "Flatten" || layer.kind == "Dropout") continue;
+    const bool same = layer.kind == "InputLayer" || layer.kind == "Flatten" ||
+                      layer.kind == "Dropout" || layer.kind == "Rescaling" ||
+                      layer.kind == "Normalization";  // looks as the layer before it
+    if (same) continue;
     all.push_back(layer.name);
     if (!is_elementwise(layer.kind)) important.push_back(layer.name);
   }

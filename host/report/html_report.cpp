@@ -66,14 +66,17 @@ std::string subtitle(const ReportContext& context) {
   return text;
 }
 
+/// In the order of the page.
+constexpr Section (*kSections[])(const ReportContext&) = {
+    overview_section, curves_section,   confusion_section, predictions_section,
+    scores_section,   mistakes_section, network_section,   filters_section,
+    maps_section,     settings_section, machine_section};
+
 std::string page_of(const ReportContext& context) {
   std::string contents;
   std::string sections;
-  for (const Section& section :
-       {overview_section(context), curves_section(context), confusion_section(context),
-        scores_section(context), mistakes_section(context), network_section(context),
-        filters_section(context), maps_section(context), settings_section(context),
-        machine_section(context)}) {
+  for (const auto make : kSections) {
+    const Section section = make(context);
     if (section.html.empty()) continue;
     const std::string title = escape(section.title);
     contents += "<li><a href=\"#" + section.id + "\">" + title + "</a></li>\n";

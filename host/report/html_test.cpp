@@ -1,10 +1,12 @@
 // The report's sections about the test set: confusions, scores, mistakes.
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "fovea/error.h"
 #include "fovea/image.h"
 #include "fovea/metrics.h"
+#include "host/report/axis.h"
 #include "host/report/html.h"
 #include "host/report/svg.h"
 #include "host/report/tiles.h"
@@ -17,6 +19,46 @@ constexpr std::int64_t kLargestPicture = 96;  // pixels of a side
 /// Why a classifier's sections are missing, where a test set was given.
 std::string reason_note(const TestResult& test) {
   return "<p class=\"note\">There is nothing to show here: " + escape(test.none_because) + ".</p>";
+}
+
+std::vector<double> numbers_of(const Tensor& tensor) {
+  std::vector<double> numbers;
+  for (std::int64_t i = 0; i < tensor.numel(); ++i) numbers.push_back(tensor.item(i));
+  return numbers;
+}
+
+/// Predicted numbers over true ones, on the same scales.
+Picture scatter_picture(const std::vector<double>& truth, const std::vector<double>& predicted) {
+  constexpr double kLeft = 70;
+  constexpr double kTop = 14;
+  constexpr double kSide = 380;
+  constexpr std::size_t kMostPoints = 2000;
+  std::vector<double> all = truth;
+  all.insert(all.end(), predicted.begin(), predicted.end());
+  const Axis axis = axis_of(all);
+  const auto x = [&](double value) { return kLeft + kSide * axis.place(value); };
+  const auto y = [&](double value) { return kTop + kSide * (1 - axis.place(value)); };
+  Svg svg(true);
+  for (const Tick& tick : axis.ticks(7)) {
+    svg.line(kLeft, y(tick.value), kLeft + kSide, y(tick.value), "class=\"fv-grid\"");
+    svg.line(x(tick.value), kTop, x(tick.value), kTop + kSide, "class=\"fv-grid\"");
+    svg.text(kLeft - 7, y(tick.value) + 4, tick.label, {.anchor = "end", .size = 11});
+    svg.text(x(tick.value), kTop + kSide + 17, tick.label, {.anchor = "middle", .size = 11});
+  }
+  svg.line(kLeft, kTop + kSide, kLeft + kSide, kTop, "class=\"fv-axis\" stroke-width=\"1.5\"");
+  std::string dots;
+  for (std::size_t i = 0; i < std::min(truth.size(), kMostPoints); ++i) {
+    if (!axis.shows(truth[i]) || !axis.shows(predicted[i])) continue;
+    dots += "M" + coordinate(x(truth[i])) + " " + coordinate(y(predicted[i])) + "h0";
+  }
+  if (!dots.empty()) {
+    svg.path(dots,
+             "class=\"fv-train fv-points\" stroke-width=\"6\" stroke-linecap=\"round\" "
+             "stroke-opacity=\".55\"");
+  }
+  svg.text(kLeft + kSide / 2, kTop + kSide + 38, "true", {.anchor = "middle", .bold = true});
+  svg.text(18, kTop + kSide / 2, "predicted", {.anchor = "middle", .bold = true, .turn = -90});
+  return svg.finish(kLeft + kSide + 20, kTop + kSide + 50, "Predicted numbers over true ones");
 }
 
 std::string score_row(const std::string& name, const std::array<double, 3>& scores,
@@ -60,7 +102,7 @@ bool has_pictures(const ReportContext& context) {
 
 Section confusion_section(const ReportContext& context) {
   Section section{"confusion", "Confusion matrix", ""};
-  if (!context.options.test) return section;
+  if (!context.options.test || context.test.numbers.defined()) return section;
   if (!context.test.classified()) {
     section.html = reason_note(context.test);
     return section;
@@ -70,6 +112,32 @@ Section confusion_section(const ReportContext& context) {
   section.html = "<figure class=\"card matrix natural\" tabindex=\"0\">" + inline_svg(picture) +
                  "</figure><p class=\"note\">Rows are true classes, columns predicted ones. Point "
                  "at a cell, or choose the matrix and use the arrow keys, to read it.</p>";
+  return section;
+}
+
+Section predictions_section(const ReportContext& context) {
+  Section section{"predictions", "Predictions", ""};
+  if (!context.test.numbers.defined()) return section;
+  const std::vector<double> truth = numbers_of(context.test.data.y);
+  const std::vector<double> predicted = numbers_of(context.test.numbers);
+  const auto count = static_cast<double>(truth.size());
+  double mean = 0;
+  for (const double value : truth) mean += value / count;
+  double absolute = 0;
+  double squares = 0;
+  double variation = 0;
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    const double error = predicted[i] - truth[i];
+    absolute += std::fabs(error) / count;
+    squares += error * error;
+    variation += (truth[i] - mean) * (truth[i] - mean);
+  }
+  std::string note = "Mean absolute error " + readable(absolute) +
+                     ", root of the mean squared error " + readable(std::sqrt(squares / count));
+  if (variation > 0) note += ", R² " + fixed(1 - squares / variation, 3);
+  section.html = "<figure class=\"card natural\">" + inline_svg(scatter_picture(truth, predicted)) +
+                 "</figure><p class=\"note\">" + note +
+                 ". Each point is a sample; on the line, predictions are right.</p>";
   return section;
 }
 

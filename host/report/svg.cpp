@@ -140,7 +140,7 @@ std::string fixed(double value, int decimals) {
   return buffer.data();
 }
 
-std::string percent(double share, int decimals) { return fixed(100 * share, decimals) + " %"; }
+std::string percent(double share, int decimals) { return fixed(100 * share, decimals) + " %"; }
 
 std::string with_commas(std::int64_t value) {
   std::string text = std::to_string(value);

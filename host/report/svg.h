@@ -27,7 +27,7 @@ std::string coordinate(double value);
 std::string readable(double value, int digits = 4);
 /// So many decimals: "0.570".
 std::string fixed(double value, int decimals);
-/// A share as "99.1 %", so many decimals.
+/// A share as "99.1 %", so many decimals; the space does not break lines.
 std::string percent(double share, int decimals = 1);
 /// 1234567 as "1,234,567".
 std::string with_commas(std::int64_t value);

@@ -97,6 +97,10 @@ void classify(TestResult& result, Model& model, const HtmlReportOptions& options
   const Tensor labels = labels_of(result.data.y, output.numel());
   if (!labels.defined()) {
     result.none_because = "the targets are numbers, not classes";
+    const std::int64_t rows = result.data.size();
+    if (output.numel() == 1 && result.data.y.numel() == rows) {
+      result.numbers = model.predict(result.data.x).to(DType::f32).reshape({rows});
+    }
     return;
   }
   result.probabilities = probabilities_of(model.predict(result.data.x));

@@ -26,7 +26,8 @@ struct TestResult {
   Tensor truth{};                          ///< i32 (N,)
   Tensor predicted{};                      ///< i32 (N,)
   Tensor probabilities{};                  ///< f32 (N, classes)
-  std::vector<Mistake> mistakes{};         ///< the most confident first
+  Tensor numbers{};  ///< f32 (N,): what was predicted where data.y are as many numbers
+  std::vector<Mistake> mistakes{};  ///< the most confident first
 
   bool classified() const { return truth.defined(); }
 };

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   try {
     TrainedDigits trained = train();
     make_view_pages(argv[1], trained);
+    make_report_pages(argv[1]);
     return 0;
   } catch (const std::exception& error) {
     std::cerr << "make_pages: " << error.what() << "\n";

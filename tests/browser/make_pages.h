@@ -14,3 +14,4 @@ struct TrainedDigits {
 };
 
 void make_view_pages(const std::filesystem::path& folder, TrainedDigits& trained);
+void make_report_pages(const std::filesystem::path& folder);

@@ -245,7 +245,11 @@ TEST(WriteReport, TakesOtherTargets) {
   boston.compile({.loss = {"mse"}, .metrics = {"mae"}});
   const Dataset numbers{Tensor::full({6, 13}, 0.5), Tensor::from({6, 1}, {1, 2, 3, 4, 5, 6})};
   const Page regression = make_page(boston, {.test = numbers});
-  EXPECT_NE(regression.html.find("the targets are numbers, not classes"), std::string::npos);
+  EXPECT_TRUE(regression.has_section("predictions"));
+  EXPECT_FALSE(regression.has_section("confusion"));
+  const auto points = test::of_class(regression.elements, "fv-points");
+  ASSERT_EQ(points.size(), 1U);
+  EXPECT_EQ(std::count(points[0].at("d").begin(), points[0].at("d").end(), 'M'), 6);
   EXPECT_TRUE(regression.data.at("test").contains("mae"));
   EXPECT_FALSE(regression.data.contains("confusion"));
 

@@ -107,6 +107,7 @@
     }
     const series = [["train", plot.metric, "--accent"], ["validation", "val_" + plot.metric, "--val"]]
       .filter((entry) => data.history.metrics[entry[1]]);
+    if (series.length === 1) series[0][0] = series[0][1];
     const epochs = data.history.epochs;
     const placeX = (epoch) => plot.first === plot.last ? plot.left + plot.width / 2
       : plot.left + plot.width * (epoch - plot.first) / (plot.last - plot.first);
