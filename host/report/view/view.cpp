@@ -77,7 +77,8 @@ void write_view(const std::filesystem::path& path, Model& model, const ViewOptio
                                                    {"weights", data.weights}};
   for (const char* name :
        {"view.css", "view_three_license.txt", "view_forward.js", "view_colors.js", "view_camera.js",
-        "view_layout.js", "view_scene.js", "view_panels.js", "view_pad.js", "view.js"}) {
+        "view_layout.js", "view_shapes.js", "view_labels.js", "view_scene.js", "view_panels.js",
+        "view_pad.js", "view.js"}) {
     parts[name] = files.at(name);
   }
   write_text_file(path.string(), filled(files.at("view.html"), parts));

@@ -7,8 +7,8 @@
 //    "layers": [{"name", "kind", "output", "parameters", "connected_to", "value"}],
 //    "tensors": [{"path", "shape"}],    in the order of the weights
 //    "lacking": why the page cannot compute the network itself, or "",
-//    "samples": [{"label", "inputs": [{"dtype", "data"}]}],
-//    "stored": see stored_activations}
+//    "stored": where it cannot, see stored_activations,
+//    "samples": [{"label", "inputs": [{"dtype", "data"}]}]}
 //
 // Values are numbered as in Network::to_json: inputs first, then every op's outputs.
 #include "host/report/view/view_data.h"
@@ -146,8 +146,9 @@ std::string why_not(const Model& model, const Ops& ops, const ViewOptions& optio
   }
   const std::int64_t bytes = weight_bytes(model);
   if (bytes <= options.max_weight_bytes) return "";
-  return detail::concat("its weights take ", bytes, " bytes, more than the limit of ",
-                        options.max_weight_bytes, " (ViewOptions::max_weight_bytes)");
+  const auto megabytes = [](std::int64_t n) { return static_cast<double>(n / 100'000) / 10; };
+  return detail::concat("its weights take ", megabytes(bytes), " MB, more than the limit of ",
+                        megabytes(options.max_weight_bytes), " MB");
 }
 
 double white_of(const ViewOptions& options, const Json& ops) {
@@ -164,9 +165,9 @@ double white_of(const ViewOptions& options, const Json& ops) {
   return 1;
 }
 
-Json describe_samples(const std::vector<Tensor>& inputs, const Tensor& labels) {
+Json describe_samples(const std::vector<Tensor>& inputs, const Tensor& labels, std::int64_t count) {
   Json samples = Json::array();
-  for (std::int64_t n = 0; n < inputs.front().shape().n(); ++n) {
+  for (std::int64_t n = 0; n < count; ++n) {
     Json values = Json::array();
     for (const Tensor& input : inputs) {
       const Tensor row = input.slice(n, n + 1);
@@ -220,11 +221,13 @@ ViewData view_data(Model& model, const ViewOptions& options) {
   std::vector<float> numbers;
   page.set("tensors", lacking.empty() ? describe_tensors(model, ops.ops, numbers) : Json::array());
   data.weights = base64(numbers.data(), numbers.size() * sizeof(float));
+  std::int64_t count = inputs.front().shape().n();
+  if (!lacking.empty()) {
+    page.set("stored", stored_activations(model, inputs, probed_layers(page.at("layers"))));
+    count = static_cast<std::int64_t>(page.at("stored").size());
+  }
   const bool labelled = options.inputs.empty() && options.samples.y.defined();
-  page.set("samples", describe_samples(inputs, labelled ? options.samples.y : Tensor()));
-  page.set("stored", lacking.empty()
-                         ? Json()
-                         : stored_activations(model, inputs, probed_layers(page.at("layers"))));
+  page.set("samples", describe_samples(inputs, labelled ? options.samples.y : Tensor(), count));
   return data;
 }
 

@@ -25,8 +25,8 @@ inline constexpr std::int64_t kViewSamples = 12;
 /// Throws shape_mismatch where they do not fit the network.
 std::vector<Tensor> view_inputs(const Network& network, const ViewOptions& options, double white);
 
-/// [[{"shape", "low", "high", "data"}, ... per layer], ... per sample]: what the library computes
-/// at these layers, in 8 bits; null where `paths` is empty.
+/// [{layer: {"shape", "low", "high", "data"}} per sample]: what the library computes at these
+/// layers, in 8 bits; of the first sample, and of as many more as fit into a page.
 Json stored_activations(Model& model, const std::vector<Tensor>& inputs,
                         const std::vector<std::string>& paths);
 
