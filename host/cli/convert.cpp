@@ -11,9 +11,9 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "FROM is a model file of any format (told by its contents), a run folder, a description in "
-    "JSON\n"
-    "or a model of the zoo, which has initial weights. The name of TO says the format:\n"
+    "FROM is a model file of any format (told by its contents), a run folder, a description\n"
+    "in JSON or a model of the zoo, which has initial weights. The name of TO says the\n"
+    "format:\n"
     "  .keras, .h5     Keras's model        .weights.h5     Keras's weights\n"
     "  .onnx           ONNX, opset 13       .json           the network alone, as Keras's JSON\n"
     "  all others, such as .fov and .safetensors: this library's own\n"

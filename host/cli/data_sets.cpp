@@ -1,6 +1,7 @@
 #include "host/cli/data_sets.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
@@ -168,7 +169,7 @@ bool looks_like_classes(const Table& table, const std::string& column) {
   if (!table.is_numeric(column)) return true;
   std::set<double> values;
   for (const double value : table.numbers(column)) {
-    if (value != static_cast<double>(static_cast<std::int64_t>(value))) return false;
+    if (value != std::floor(value)) return false;
     values.insert(value);
     if (values.size() > kMostClasses) return false;
   }
@@ -341,7 +342,8 @@ bool is_own_data(const DataChoice& choice) {
 std::string short_name(const DataChoice& choice) {
   if (!is_own_data(choice)) return choice.name;
   const fs::path path = fs::absolute(choice.name).lexically_normal();
-  return path.has_filename() ? path.stem().string() : path.parent_path().filename().string();
+  if (!is_folder(path)) return path.stem().string();
+  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
 }
 
 TrainTest load_data(const DataChoice& choice, const std::optional<PictureShape>& pictures) {

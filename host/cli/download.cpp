@@ -73,6 +73,7 @@ Finished run(std::vector<std::string> words) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   pid_t child = 0;
@@ -100,7 +101,7 @@ void fetch(const std::string& url, const fs::path& part, bool show_progress) {
   const Finished curl =
       run({"curl", "--fail", "--location", "--proto", "=http,https",
            show_progress ? "--progress-bar" : "--silent", "--show-error", "--connect-timeout", "20",
-           "--retry", "3", "--continue-at", "-", "--output", part.string(), "--url", url});
+           "--retry", "3", "--output", part.string(), "--url", url});
   FOVEA_REQUIRE(curl.code == 0, io, "cannot download ", url, ": curl ended with code ", curl.code,
                 "; check the connection and the proxy, or fetch the file by other means and put it "
                 "in ",

@@ -11,9 +11,8 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "MODEL is a model file of any format, or a run folder, whose best epoch is taken and whose "
-    "data\n"
-    "need not be named again.\n"
+    "MODEL.fov is a model file of any format, or a run folder, whose best epoch is taken and\n"
+    "whose data need not be named again.\n"
     "\n"
     "Examples:\n"
     "  fovea evaluate runs/lenet5-mnist-20260131-120000\n"

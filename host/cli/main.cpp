@@ -1,6 +1,8 @@
 // The command fovea: reads the command line, starts a subcommand, and turns what went wrong into
 // one line and an exit code.
 #include <csignal>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 #include <vector>
 
@@ -36,11 +38,10 @@ constexpr const char* kFooter =
     "  fovea summary resnet20 --batch-size 128\n"
     "  fovea data list\n"
     "\n"
-    "Exit codes: 0 done; 1 it failed, and a line on standard error says why; 2 the command line "
-    "was\n"
-    "not understood; 130 stopped by Ctrl-C; 143 stopped by SIGTERM.\n"
-    "With --json, standard output is one JSON document; all else goes to standard error.\n"
-    "NO_COLOR=1 leaves out colours and bold type.";
+    "Exit codes: 0 done; 1 it failed, and a line on standard error says why; 2 the command\n"
+    "line was not understood; 130 stopped by Ctrl-C; 143 stopped by SIGTERM. With --json,\n"
+    "standard output is one JSON document; all else goes to standard error. NO_COLOR=1 leaves\n"
+    "out colours and bold type.";
 
 /// What to say of a word of the command line that `app` does not know.
 std::string unknown_word(const CLI::App& app, std::string word) {
@@ -166,5 +167,10 @@ int start(int argc, char** argv) {
 int main(int argc, char** argv) {
   // A file that grows too large is then an error like any other, instead of the end.
   std::signal(SIGXFSZ, SIG_IGN);
-  return fovea::cli::start(argc, argv);
+  try {
+    return fovea::cli::start(argc, argv);
+  } catch (const std::exception& error) {  // before there is a subcommand, such as std::bad_alloc
+    std::fprintf(stderr, "fovea: %s\n", error.what());
+    return fovea::cli::kFailure;
+  }
 }

@@ -15,13 +15,11 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "Pictures (JPEG, PNG) are resized and coloured as the model's input wants. Pixels are 0 to "
-    "255,\n"
-    "as the models of the zoo take them; --scale multiplies them for models that do not "
-    "(0.003921569\n"
-    "for 0 to 1). Networks for digits read light strokes on a dark ground, so a grey picture with "
-    "a\n"
-    "light ground is inverted for models of one channel; --invert says otherwise.\n"
+    "Pictures (JPEG, PNG) are resized and coloured as the model's input wants. Pixels are 0\n"
+    "to 255, as the models of the zoo take them; --scale multiplies them for models that do\n"
+    "not (0.003921569 for 0 to 1). Networks for digits read light strokes on a dark ground,\n"
+    "so a grey picture with a light ground is inverted for models of one channel; --invert\n"
+    "says otherwise.\n"
     "\n"
     "Examples:\n"
     "  fovea predict RUN/best.fov digit.png\n"

@@ -15,10 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFooter =
-    "MODEL.fov is a run folder, whose best epoch, history and data are taken, or a model file. "
-    "The\n"
-    "page is one file that needs no network: RUN/report.html, or MODEL-report.html in this "
-    "folder.\n"
+    "MODEL.fov is a run folder, whose best epoch, history and data are taken, or a model\n"
+    "file. The page is one file that needs no network: RUN/report.html, or MODEL-report.html\n"
+    "in this folder.\n"
     "\n"
     "Examples:\n"
     "  fovea report RUN\n"

@@ -117,14 +117,17 @@ fs::path default_run_path(const std::string& model, const std::string& data) {
   return path;
 }
 
-RunFolder RunFolder::create(const fs::path& path, const Json& config) {
-  std::error_code error;
-  const bool there = fs::exists(path, error);
-  FOVEA_REQUIRE(!there || (fs::is_directory(path, error) && fs::is_empty(path, error)),
+void RunFolder::require_new(const fs::path& path) {
+  std::error_code ignored;
+  const bool there = fs::exists(path, ignored);
+  const bool run = fs::exists(path / kConfigName, ignored);
+  FOVEA_REQUIRE(!there || (fs::is_directory(path, ignored) && fs::is_empty(path, ignored)),
                 invalid_argument, path.string(), " exists already; name another --out",
-                fs::exists(path / kConfigName, error)
-                    ? ", or go on with that run: fovea train --resume " + path.string()
-                    : std::string());
+                run ? ", or go on with that run: fovea train --resume " + path.string() : "");
+}
+
+RunFolder RunFolder::create(const fs::path& path, const Json& config) {
+  require_new(path);
   make_folder(path);
   write_file_atomically(path / kConfigName, config.to_string(2) + "\n");
   return {path, config};

@@ -21,8 +21,9 @@ namespace fovea::cli {
 
 class RunFolder {
  public:
-  /// A new folder with a config.json. Throws invalid_argument where the folder is there already
-  /// (an empty one will do), io where it cannot be made.
+  /// Throws invalid_argument where there is something already; an empty folder will do.
+  static void require_new(const std::filesystem::path& path);
+  /// A new folder with a config.json. Throws as require_new, and io where it cannot be made.
   static RunFolder create(const std::filesystem::path& path, const Json& config);
   /// Throws io for what is no run folder, parse for a damaged config.json.
   static RunFolder open(const std::filesystem::path& path);

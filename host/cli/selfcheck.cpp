@@ -11,11 +11,10 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "Every kernel that could serve the model is compared with the CPU's reference at the model's "
-    "own\n"
-    "shapes, and gradients with differences. It takes as long as some hundred steps of the\n"
-    "reference, which is slow: seconds for a small network, minutes for a large one. Exit code 1\n"
-    "where something is wrong.\n"
+    "Every kernel that could serve the model is compared with the CPU's reference at the\n"
+    "model's own shapes, and gradients with differences. It takes as long as some hundred\n"
+    "steps of the reference, which is slow: seconds for a small network, minutes for a large\n"
+    "one. Exit code 1 where something is wrong.\n"
     "\n"
     "Examples:\n"
     "  fovea selfcheck lenet5\n"

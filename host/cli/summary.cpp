@@ -12,10 +12,9 @@ namespace fovea::cli {
 namespace {
 
 constexpr const char* kFooter =
-    "MODEL is one of the zoo, a model file, a description in JSON or a run folder. With "
-    "--batch-size\n"
-    "or --memory the plan of a training step is shown, too, before anything runs: its memory, its\n"
-    "arithmetic, and the largest batch that fits.\n"
+    "MODEL is one of the zoo, a model file, a description in JSON or a run folder. With\n"
+    "--batch-size or --memory the plan of a training step is shown, too, before anything\n"
+    "runs: its memory, its arithmetic, and the largest batch that fits.\n"
     "\n"
     "Examples:\n"
     "  fovea summary --list\n"

@@ -23,16 +23,13 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFooter =
     "MODEL is one of the zoo (fovea summary --list), a description in JSON (this library's or\n"
-    "Keras's), or a model file to go on from (.fov, .keras, .h5, .onnx). DATA is a data set "
-    "(fovea\n"
-    "data list), a folder with one folder of pictures per class (or train and test, with one "
-    "each),\n"
-    "or a CSV file. What is not said comes from a recipe for the model.\n"
+    "Keras's), or a model file to go on from (.fov, .keras, .h5, .onnx). DATA is a data set\n"
+    "(fovea data list), a folder with one folder of pictures per class (or train and test,\n"
+    "with one each), or a CSV file. What is not said comes from a recipe for the model.\n"
     "\n"
-    "The run folder gets config.json, model.json, history.csv, history.json, best.fov, last.fov,\n"
-    "result.json, report.html, and events/ for TensorBoard (tensorboard --logdir RUN). Ctrl-C "
-    "ends\n"
-    "training after the step and saves it; a second one ends at once.\n"
+    "The run folder gets config.json, model.json, history.csv, history.json, best.fov,\n"
+    "last.fov, result.json, report.html, and events/ for TensorBoard (tensorboard --logdir\n"
+    "RUN). Ctrl-C ends training after the step and saves it; a second one ends at once.\n"
     "\n"
     "Examples:\n"
     "  fovea train lenet5 mnist --epochs 3 --out digits\n"
@@ -53,8 +50,8 @@ Json command_line() {
 std::string processor() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("model name"))
-      return line.substr(std::min(line.find(':') + 2, line.size()));
+    if (!line.starts_with("model name")) continue;
+    return line.substr(std::min(line.find(':') + 2, line.size()));
   }
   return {};
 }
@@ -126,8 +123,9 @@ void compile_job(Job& job) {
   CompileOptions settings = settings_for(job.model->network(), labels);
   settings.loss.label_smoothing = options.label_smoothing;
   std::int64_t samples = job.data.train.size();
-  if (options.validation_split > 0)
+  if (options.validation_split > 0) {
     samples = validation_split_at(samples, options.validation_split);
+  }
   settings.optimizer = make_optimizer(options.optimizer, make_schedule(options, samples));
   job.model->compile(settings);
 }
@@ -287,8 +285,9 @@ int finish(Terminal& terminal, const Job& job, const RunFolder& run, const Outco
   if (job.options.report) write_run_report(job, run);
   terminal.result() << terminal.bold("Best: epoch " + std::to_string(outcome.best_epoch + 1))
                     << describe(best) << '\n';
-  if (outcome.test)
+  if (outcome.test) {
     terminal.result() << "Test, of the best epoch:" << describe(*outcome.test) << '\n';
+  }
   const std::string path = run.path().string();
   if (run.has("report.html")) terminal.info() << "Report: " << path << "/report.html\n";
   const bool pictures = picture_shape(job.model->network()).has_value();
@@ -300,6 +299,7 @@ int finish(Terminal& terminal, const Job& job, const RunFolder& run, const Outco
 }
 
 int start(Terminal& terminal, const TrainOptions& given, const std::string& out) {
+  if (!out.empty()) RunFolder::require_new(out);
   Job job;
   job.options = given;
   job.choice = find_model(given.model);
@@ -329,9 +329,8 @@ TrainOptions options_of_run(const RunFolder& run, const TrainOptions& given) {
   if (given.epochs != 0 && given.epochs != options.epochs) {
     FOVEA_REQUIRE(options.schedule == "constant", invalid_argument,
                   "the run's learning rate follows a schedule (", options.schedule,
-                  ") that ends with ", "epoch ", options.epochs,
-                  ", so --epochs cannot be changed; to train on, start a "
-                  "new run from ",
+                  ") that ends with epoch ", options.epochs,
+                  ", so --epochs cannot be changed; to train on, start a new run from ",
                   run.path().string(), "/best.fov");
     options.epochs = given.epochs;
   }

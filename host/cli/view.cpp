@@ -14,9 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFooter =
-    "The page is one file that needs no network: RUN/view.html, or MODEL-view.html in this "
-    "folder.\n"
-    "Layers can be turned, zoomed and opened; networks for digits have a pad to draw on.\n"
+    "The page is one file that needs no network: RUN/view.html, or MODEL-view.html in this\n"
+    "folder. Layers can be turned, zoomed and opened; networks for digits have a pad to draw\n"
+    "on.\n"
     "\n"
     "Examples:\n"
     "  fovea view RUN\n"
