@@ -38,7 +38,8 @@ struct ViewOptions {
 /// to 56 x 56 cells, for the first sample and as many more as fit into 30 MB.
 ///
 /// Written atomically. Throws unsupported in a build without three.js, and as Network::to_json;
-/// shape_mismatch for samples that do not fit the network; io where it cannot be written.
+/// parse for an op of a program's own that is not registered (register_op); shape_mismatch for
+/// samples that do not fit the network; io where it cannot be written.
 FOVEA_API void write_view(const std::filesystem::path& path, Model& model,
                           const ViewOptions& options = {});
 

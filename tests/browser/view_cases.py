@@ -22,15 +22,19 @@ def settle(page):
     page.wait_for("window.foveaView && foveaView.isStill()", what="the scene stands still")
 
 
-def predictions(browser, name):
-    """What the library predicts: [output][sample][number]."""
+def computed(browser, name):
+    """What the library computes: "outputs" [output][sample][number], "layers" {name: numbers}."""
     return json.loads((browser.folder / f"{name}.json").read_text())
+
+
+def predictions(browser, name):
+    return computed(browser, name)["outputs"]
 
 
 def expect_close(found, expected, what):
     """|difference| / max |expected|, at most 1e-4."""
     assert len(found) == len(expected), f"{what}: {len(found)} numbers, not {len(expected)}"
-    scale = max(map(abs, expected))
+    scale = max(max(map(abs, expected)), 1e-30)
     error = max(abs(a - b) for a, b in zip(found, expected)) / scale
     assert error <= 1e-4, f"{what} differs by {error:.2e}"
 
@@ -54,6 +58,10 @@ def compares_with_the_library(browser, name):
     for n, sample in enumerate(samples):
         for output, found in enumerate(page.run("return foveaView.compute(arguments[0])", sample)):
             expect_close(found, expected[output][n], f"{name}, sample {n}, output {output}")
+    for layer, numbers in computed(browser, name)["layers"].items():
+        found = page.run("return foveaView.values(arguments[0]).slice(0, arguments[1])", layer,
+                         len(numbers))
+        expect_close(found, numbers, f"{name}, layer {layer}")
 
 
 def page_computes_lenet5(browser):

@@ -1,6 +1,7 @@
 // 3-D pages of networks: trained, with random weights, with statistics that are not trivial, with
 // an op that pages do not compute, and with more weights than are allowed. Beside each page
-// NAME.html lies NAME.json: what the library predicts for its samples.
+// NAME.html lies NAME.json: what the library computes for its samples.
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <random>
@@ -46,23 +47,43 @@ void disturb_norms(Model& model) {
   }
 }
 
+/// The first of the numbers of row n.
+fovea::Json numbers_of(const Tensor& values, std::int64_t n, std::int64_t most) {
+  const std::int64_t size = values.numel() / values.shape().n();
+  fovea::Json numbers = fovea::Json::array();
+  for (std::int64_t i = 0; i < std::min(size, most); ++i) numbers.push(values.item(n * size + i));
+  return numbers;
+}
+
+/// {"outputs": [output][sample][number], "layers": {layer: the first numbers for sample 0}}.
+fovea::Json expected_of(Model& model, const std::vector<Tensor>& inputs) {
+  fovea::Json outputs = fovea::Json::array();
+  for (const Tensor& output : model.predict_all(inputs)) {
+    fovea::Json rows = fovea::Json::array();
+    for (std::int64_t n = 0; n < output.shape().n(); ++n) {
+      rows.push(numbers_of(output, n, output.numel()));
+    }
+    outputs.push(std::move(rows));
+  }
+  std::vector<std::string> paths;
+  for (const fovea::LayerRecord& layer : model.network().layers()) {
+    if (layer.kind != "InputLayer") paths.push_back(layer.name);
+  }
+  std::vector<Tensor> first;
+  for (const Tensor& input : inputs) first.push_back(input.slice(0, 1));
+  fovea::Json layers = fovea::Json::object();
+  for (const auto& [path, values] : model.probe(first, paths)) {
+    layers.set(path, numbers_of(values, 0, 1000));
+  }
+  return fovea::Json::Object{{"outputs", outputs}, {"layers", layers}};
+}
+
 void write_page(const fs::path& folder, const std::string& name, Model& model,
                 const fovea::ViewOptions& options) {
   fovea::write_view(folder / (name + ".html"), model, options);
   const std::vector<Tensor> inputs =
       options.inputs.empty() ? std::vector<Tensor>{options.samples.x} : options.inputs;
-  fovea::Json outputs = fovea::Json::array();
-  for (const Tensor& output : model.predict_all(inputs)) {
-    fovea::Json rows = fovea::Json::array();
-    const std::int64_t size = output.numel() / output.shape().n();
-    for (std::int64_t n = 0; n < output.shape().n(); ++n) {
-      fovea::Json row = fovea::Json::array();
-      for (std::int64_t i = 0; i < size; ++i) row.push(output.item(n * size + i));
-      rows.push(std::move(row));
-    }
-    outputs.push(std::move(rows));
-  }
-  std::ofstream(folder / (name + ".json")) << outputs.to_string() << "\n";
+  std::ofstream(folder / (name + ".json")) << expected_of(model, inputs).to_string() << "\n";
 }
 
 void write_zoo_page(const fs::path& folder, const std::string& name) {

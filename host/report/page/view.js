@@ -332,7 +332,7 @@
   start();
 
   /// For programs that look at the page: the network's outputs for inputs as arrays of numbers, the
-  /// outputs shown, and where a layer's unit is drawn.
+  /// outputs and a layer's values that are shown, and where a layer's unit is drawn.
   window.foveaView = {
     compute: (inputs) => {
       const all = ViewForward.run(description, tensors, inputs.map((x) => Float32Array.from(x)));
@@ -340,6 +340,7 @@
     },
     samples: () => samples.map(({inputs}) => inputs.map(({data}) => Array.from(data))),
     outputs: () => description.outputs.map((output) => Array.from(outputValue(output).data)),
+    values: (name) => Array.from(values[layers.find((layer) => layer.name === name).value].data),
     place: (name, c = 0, y = 0, x = 0) =>
       scene.screenPosition(groups.find((group) => group.name === name), {c, y, x}),
     layers: () => groups.map(({name}) => name),
