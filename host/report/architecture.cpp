@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 
 #include "fovea/error.h"
 #include "host/report/kinds.h"

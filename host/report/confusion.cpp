@@ -1,6 +1,5 @@
 // The heat map of a confusion matrix.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 

@@ -1,7 +1,6 @@
 // What a layer gives for one sample: maps, bars.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numeric>
 
 #include "fovea/error.h"

@@ -120,11 +120,8 @@ bool has_kernels(const Network& network, const LayerRecord& layer) {
          (weight->shape.rank() == 2 && picture_before(network, layer).rank() > 0);
 }
 
-}  // namespace report
-
-Picture draw_filters(const Model& model, const std::string& layer_name,
-                     const FiltersOptions& options) {
-  using namespace report;
+Picture filters_picture(const Model& model, const std::string& layer_name,
+                        const FiltersOptions& options, bool for_page) {
   FOVEA_REQUIRE(options.max_filters >= 1 && options.max_channels >= 1, invalid_argument,
                 "max_filters and max_channels are at least 1");
   const LayerRecord& layer = layer_of(model.network(), layer_name);
@@ -153,7 +150,7 @@ Picture draw_filters(const Model& model, const std::string& layer_name,
                             std::string(colours ? " (in each colour)" : "") + "; m from " +
                             readable(double{drawn.least}, 3) + " to " +
                             readable(double{drawn.most}, 3);
-  Svg svg;
+  Svg svg(for_page);
   svg.text(kMargin, 30, shorten(title, 60), {.look = "fv-ink", .size = 17, .bold = true});
   svg.text(kMargin, 50, about);
   svg.text(kMargin, 67, scale);
@@ -163,6 +160,12 @@ Picture draw_filters(const Model& model, const std::string& layer_name,
       {text_width(shorten(title, 60), 18), text_width(about, 11.5), text_width(scale, 11.5)});
   return svg.finish(2 * kMargin + std::max(width, text), 82 + height + kMargin,
                     title + ": " + about);
+}
+
+}  // namespace report
+
+Picture draw_filters(const Model& model, const std::string& layer, const FiltersOptions& options) {
+  return report::filters_picture(model, layer, options, false);
 }
 
 }  // namespace fovea

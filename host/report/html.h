@@ -45,7 +45,8 @@ Section machine_section(const ReportContext& context);
 /// What is not finite is null.
 Json page_data(const ReportContext& context);
 
-/// Counts (classes, classes) of all classes, whether they occur or not.
+/// Counts (classes, classes) of all classes, whether they occur or not; undefined where there are
+/// none, or so many classes that nobody could read them.
 Tensor confusions(const TestResult& test);
 
 /// Row `index` of the data, without the axis of samples.

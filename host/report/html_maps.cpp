@@ -148,7 +148,7 @@ Section filters_section(const ReportContext& context) {
   if (first == network.layers().end()) return section;
   section.html = or_reason([&] {
     return "<figure class=\"card natural\">" +
-           inline_svg(draw_filters(context.model, first->name, {})) + "</figure>";
+           inline_svg(filters_picture(context.model, first->name, {}, true)) + "</figure>";
   });
   return section;
 }

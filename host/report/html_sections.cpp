@@ -227,11 +227,11 @@ Json page_data(const ReportContext& context) {
   Json test = Json::object();
   for (const auto& [name, value] : context.test.metrics) test.set(name, finite(value));
   data.set("test", test);
-  if (context.test.classified()) {
+  const Tensor counts = confusions(context.test);
+  if (counts.defined()) {
     Json classes = Json::array();
     for (const std::string& name : context.test.class_names) classes.push(name);
     Json matrix = Json::array();
-    const Tensor counts = confusions(context.test);
     const std::int64_t size = counts.shape()[0];
     for (std::int64_t row = 0; row < size; ++row) {
       Json cells = Json::array();

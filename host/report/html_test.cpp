@@ -14,6 +14,7 @@
 namespace fovea::report {
 namespace {
 
+constexpr std::size_t kMostClasses = 200;     // of a matrix
 constexpr std::int64_t kLargestPicture = 96;  // pixels of a side
 
 /// Why a classifier's sections are missing, where a test set was given.
@@ -71,6 +72,7 @@ std::string score_row(const std::string& name, const std::array<double, 3>& scor
 }  // namespace
 
 Tensor confusions(const TestResult& test) {
+  if (!test.classified() || test.class_names.size() > kMostClasses) return {};
   std::vector<std::int32_t> labels;
   for (std::size_t c = 0; c < test.class_names.size(); ++c) {
     labels.push_back(static_cast<std::int32_t>(c));
@@ -107,8 +109,14 @@ Section confusion_section(const ReportContext& context) {
     section.html = reason_note(context.test);
     return section;
   }
-  const Picture picture =
-      draw_confusion_matrix(confusions(context.test), context.test.class_names, {.title = ""});
+  const Tensor counts = confusions(context.test);
+  if (!counts.defined()) {
+    section.html = "<p class=\"note\">The matrix of " +
+                   with_commas(std::ssize(context.test.class_names)) +
+                   " classes is too large to be read.</p>";
+    return section;
+  }
+  const Picture picture = draw_confusion_matrix(counts, context.test.class_names, {.title = ""});
   section.html = "<figure class=\"card matrix natural\" tabindex=\"0\">" + inline_svg(picture) +
                  "</figure><p class=\"note\">Rows are true classes, columns predicted ones. Point "
                  "at a cell, or choose the matrix and use the arrow keys, to read it.</p>";

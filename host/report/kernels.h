@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,10 @@ const LayerRecord& layer_of(const Network& network, const std::string& name);
 
 /// Whether draw_filters can draw this layer.
 bool has_kernels(const Network& network, const LayerRecord& layer);
+
+/// draw_filters, for the HTML page or for files.
+Picture filters_picture(const Model& model, const std::string& layer, const FiltersOptions& options,
+                        bool for_page);
 
 /// A layer's value for one sample, (1, ...), drawn with its upper left corner at (x, y): maps
 /// (H, W, C) as a grid, rows (C) as bars, matrices as one map. `names` label the bars of classes,

@@ -18,12 +18,11 @@ constexpr std::string_view kStyle =
     ".fv-ink{fill:#0b0b0b}.fv-soft{fill:#52514e}.fv-faint{fill:#85837d}.fv-on{fill:#fff}"
     ".fv-grid{stroke:#e6e5df;fill:none}.fv-axis{stroke:#b9b7ae;fill:none}"
     ".fv-edge{stroke:#85837d;fill:none}.fv-tip{fill:#85837d}.fv-card{fill:#fff;stroke:#c9c7be}"
-    ".fv-train{stroke:#2a78d6;fill:none}.fv-train-dot{fill:#2a78d6}"
-    ".fv-val{stroke:#e2592a;fill:none}.fv-val-dot{fill:#e2592a}"
+    ".fv-train{stroke:#2a78d6;fill:none}.fv-val{stroke:#e2592a;fill:none}"
     ".fv-heat{fill:#174f99}.fv-bar{fill:#2a78d6}"
     ".fv-input{fill:#9aa3ad}.fv-conv{fill:#2a78d6}.fv-pool{fill:#1a9f70}.fv-norm{fill:#e0a100}"
-    ".fv-act{fill:#e2592a}.fv-dense{fill:#6a4fc4}.fv-merge{fill:#d6589a}.fv-drop{fill:#5d6b78}.fv-"
-    "other{fill:#8a8880}"
+    ".fv-act{fill:#e2592a}.fv-dense{fill:#6a4fc4}.fv-merge{fill:#d6589a}"
+    ".fv-drop{fill:#5d6b78}.fv-other{fill:#8a8880}"
     "</style>";
 
 constexpr std::string_view kBase64 =

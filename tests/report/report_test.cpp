@@ -272,6 +272,17 @@ TEST(WriteReport, TakesOtherTargets) {
   }
 }
 
+TEST(WriteReport, TakesAThousandClasses) {
+  const Sequential layers{Input({4}), Dense(1000, {.activation = "softmax"})};
+  Model model(Network(layers), {.device = "cpu"});
+  const Dataset test{Tensor::full({3, 4}, 0.5), Tensor::from<std::int32_t>({3}, {0, 500, 999})};
+  const Page page = make_page(model, {.test = test});
+  EXPECT_NE(page.html.find("1,000 classes is too large"), std::string::npos);
+  EXPECT_TRUE(page.has_section("scores"));
+  EXPECT_FALSE(page.data.contains("confusion"));
+  EXPECT_LT(page.html.size(), 200'000U);
+}
+
 TEST(WriteReport, TakesSeveralInputs) {
   const Symbol a = input({4}, "a");
   const Symbol b = input({4}, "b");
