@@ -1,9 +1,11 @@
 // What the command says, and to whom: people at a terminal, people who read a file, programs.
 #pragma once
 
+#include <cstdint>
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "fovea/json.h"
 
@@ -60,7 +62,7 @@ std::string format_bytes(double bytes);
 std::string format_count(std::int64_t count);
 /// Four digits behind the point; in scientific notation where those would say nothing.
 std::string format_number(double value);
-/// A table of text: columns as wide as they need to be, numbers aligned by the caller.
+/// A table of text: columns as wide as they need to be, two spaces apart.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace fovea::cli
