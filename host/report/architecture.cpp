@@ -183,6 +183,7 @@ void draw_label(Svg& svg, const Block& block, double middle, double y) {
 double draw_rows(Svg& svg, const std::vector<Block>& blocks, double top, double& width) {
   const Scale scale(blocks);
   std::vector<Frame> frames;
+  frames.reserve(blocks.size());
   for (const Block& block : blocks) frames.push_back(frame_of(block, scale));
   double y = top;
   for (std::size_t begin = 0; begin < blocks.size();) {
@@ -238,7 +239,7 @@ void draw_legend(Svg& svg, const Network& network, double y, double& width) {
 }  // namespace report
 
 Picture draw_architecture(const Network& network, const NetworkPictureOptions& options) {
-  using namespace report;
+  using namespace report;  // NOLINT(google-build-using-namespace)
   std::vector<Block> blocks = blocks_of(network);
   FOVEA_REQUIRE(!blocks.empty(), invalid_argument, "the network '", network.name(),
                 "' has no layers to draw");

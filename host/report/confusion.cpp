@@ -59,15 +59,16 @@ void draw_names(Svg& svg, const Heat& heat) {
 void draw_cells(Svg& svg, const Heat& heat) {
   std::map<int, std::string> by_level;  // cells of one colour are one path
   const std::string side = coordinate(heat.cell - (heat.cell >= 16 ? 1.5 : 0));
+  const std::string square = "h" + side + "v" + side + "h-" + side + "z";
   for (std::int64_t row = 0; row < heat.classes; ++row) {
     for (std::int64_t column = 0; column < heat.classes; ++column) {
       const double value = heat.value(row, column);
       if (value <= 0) continue;
       const auto level = static_cast<int>(std::lround(kLevels * heat.strength(value)));
-      by_level[std::max(level, 1)] +=
-          "M" + coordinate(heat.left + static_cast<double>(column) * heat.cell) + " " +
-          coordinate(heat.top + static_cast<double>(row) * heat.cell) + "h" + side + "v" + side +
-          "h-" + side + "z";
+      std::string& d = by_level[std::max(level, 1)];
+      d += "M" + coordinate(heat.left + static_cast<double>(column) * heat.cell);
+      d += " " + coordinate(heat.top + static_cast<double>(row) * heat.cell);
+      d += square;
     }
   }
   for (const auto& [level, d] : by_level) {
@@ -135,7 +136,7 @@ Heat heat_of(const Tensor& matrix, const std::vector<std::string>& names, bool s
 
 Picture draw_confusion_matrix(const Tensor& matrix, const std::vector<std::string>& class_names,
                               const ConfusionOptions& options) {
-  using namespace report;
+  using namespace report;  // NOLINT(google-build-using-namespace)
   FOVEA_REQUIRE(matrix.defined() && matrix.shape().rank() == 2 && matrix.numel() > 0 &&
                     matrix.shape()[0] == matrix.shape()[1],
                 shape_mismatch, "a confusion matrix is (classes, classes), not ",

@@ -153,7 +153,7 @@ void draw_curve(Svg& svg, const Curve& curve, const std::vector<int>& epochs, do
 }  // namespace report
 
 Picture draw_curves(const History& history, const CurvesOptions& options) {
-  using namespace report;
+  using namespace report;  // NOLINT(google-build-using-namespace)
   FOVEA_REQUIRE(options.panel_width >= 200 && options.panel_height >= 150, invalid_argument,
                 "a panel of ", options.panel_width, " x ", options.panel_height,
                 " pixels is too small for curves; take 200 x 150 or more");
@@ -170,9 +170,9 @@ Picture draw_curves(const History& history, const CurvesOptions& options) {
     svg.text(14, 30, options.title, {.look = "fv-ink", .size = 17, .bold = true});
   }
   for (std::size_t i = 0; i < curves.size(); ++i) {
+    const std::size_t row = i / columns;
     draw_curve(svg, curves[i], history.epochs, static_cast<double>(i % columns) * panel_width,
-               heading + static_cast<double>(i / columns) * panel_height, panel_width,
-               panel_height);
+               heading + static_cast<double>(row) * panel_height, panel_width, panel_height);
   }
   return svg.finish(panel_width * static_cast<double>(columns),
                     heading + panel_height * static_cast<double>(rows) + 6,

@@ -46,7 +46,7 @@ Tiles maps_of(const Tensor& value, std::int64_t count) {
     for (std::int64_t i = 0; i < pixels; ++i) {
       const float v = values[i * shape.c() + c];
       const float part = high > low && std::isfinite(v) ? (v - low) / (high - low) : 0;
-      tiles.pixels.push_back(static_cast<std::uint8_t>(255 * part + 0.5F));
+      tiles.pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * part)));
     }
   }
   return tiles;
@@ -148,7 +148,7 @@ double draw_output(Svg& svg, const Tensor& value, const std::vector<std::string>
 
 Picture draw_feature_maps(Model& model, const Tensor& sample, const std::string& layer_name,
                           const FeatureMapsOptions& options) {
-  using namespace report;
+  using namespace report;  // NOLINT(google-build-using-namespace)
   FOVEA_REQUIRE(options.max_maps >= 1, invalid_argument, "max_maps is at least 1, not ",
                 options.max_maps);
   const LayerRecord& layer = layer_of(model.network(), layer_name);

@@ -35,8 +35,9 @@ const ParameterRecord* weight_of(const LayerRecord& layer) {
 
 /// A layer's kernels, f32 (filters, height, width, channels).
 Tensor kernels_of(const Model& model, const LayerRecord& layer) {
-  const Tensor weight = model.weight(layer.name + ".weight").to(DType::f32);
-  if (weight.shape().rank() == 4) return weight;
+  const ParameterRecord& record = *weight_of(layer);
+  if (record.shape.rank() == 4) return model.weight(record.path).to(DType::f32);
+  const Tensor weight = model.weight(record.path).to(DType::f32);
   Shape shape = picture_before(model.network(), layer);
   if (shape.rank() == 2) shape = shape.append(1);
   const std::int64_t inputs = weight.shape()[0];

@@ -73,7 +73,7 @@ void draw_box(Svg& svg, const LayerRecord& layer, Point corner, const LayoutOpti
 }  // namespace report
 
 Picture draw_graph(const Network& network, const NetworkPictureOptions& options) {
-  using namespace report;
+  using namespace report;  // NOLINT(google-build-using-namespace)
   const std::vector<LayerRecord>& layers = network.layers();
   FOVEA_REQUIRE(!layers.empty(), invalid_argument, "the network '", network.name(),
                 "' has no layers to draw");

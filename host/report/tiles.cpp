@@ -82,7 +82,7 @@ Tensor showable(const Tensor& sample) {
   Shape shape = sample.shape();
   if (shape.rank() == 2) shape = shape.append(1);
   if (shape.rank() != 3 || (shape.c() != 1 && shape.c() != 3) || shape.numel() == 0) return {};
-  const Tensor picture = sample.reshape(shape);
+  Tensor picture = sample.reshape(shape);
   if (picture.dtype() == DType::u8) return picture;
   const Tensor values = picture.to(DType::f32);
   const auto numbers = values.span<float>();
