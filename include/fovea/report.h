@@ -43,8 +43,8 @@ struct CurvesOptions {
 };
 /// Losses and metrics over the epochs, counted from 1: a panel for each metric, with the values of
 /// training and, where the logs have val_<metric>, of validation; learning_rate on a logarithmic
-/// scale. Values that are not finite are gaps. Throws invalid_argument for a history without
-/// epochs, or panels that are too small.
+/// scale, and left out beside others where it never changes. Values that are not finite are gaps.
+/// Throws invalid_argument for a history without epochs, or panels that are too small.
 FOVEA_API Picture draw_curves(const History& history, const CurvesOptions& options = {});
 
 struct ConfusionOptions {
