@@ -14,6 +14,7 @@
 
 #include "fovea/error.h"
 #include "fovea/model.h"
+#include "fovea/version.h"
 
 namespace fovea::cli {
 namespace {
@@ -81,6 +82,15 @@ class TemporaryFile {
   bool in_place_ = false;
 };
 
+void check_format(const Json& config, const fs::path& path) {
+  const Json* format = config.is_object() ? config.find("format") : nullptr;
+  FOVEA_REQUIRE(format != nullptr && format->is_integer(), parse, path.string(),
+                " is not as fovea train writes it: it has no number \"format\"");
+  FOVEA_REQUIRE(format->as_int() <= RunFolder::kFormat, unsupported, path.string(), " has format ",
+                format->as_int(), ", and this is Fovea ", version(), ", which knows formats up to ",
+                RunFolder::kFormat, "; use the version that wrote it, or a newer one");
+}
+
 }  // namespace
 
 // ---- Files ----
@@ -138,7 +148,9 @@ RunFolder RunFolder::open(const fs::path& path) {
   FOVEA_REQUIRE(fs::is_directory(path, ignored), io, "there is no run folder ", path.string());
   FOVEA_REQUIRE(fs::exists(path / kConfigName, ignored), io, path.string(),
                 " is no run folder of fovea train: it has no ", kConfigName);
-  return {path, read_json_file(path / kConfigName)};
+  Json config = read_json_file(path / kConfigName);
+  check_format(config, path / kConfigName);
+  return {path, std::move(config)};
 }
 
 bool RunFolder::has(const char* name) const {

@@ -132,7 +132,7 @@ void compile_job(Job& job) {
 
 Json describe_job(const Job& job) {
   Json json = Json::object();
-  json.set("format", 1);
+  json.set("format", RunFolder::kFormat);
   json.set("created", timestamp());
   json.set("command", command_line());
   json.set("fovea", version());
