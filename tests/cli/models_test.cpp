@@ -168,6 +168,8 @@ TEST_F(Trained, RefusesWhatIsNoModelAndNoPicture) {
   expect_failure(run({"predict", path("run"), path("missing.png")}), 1, {"missing.png"});
   expect_failure(run({"predict", path("junk.pt"), path("digit.png")}), 1,
                  {"cannot read a model from " + path("junk.pt"), ".keras", ".onnx"});
+  expect_failure(run({"convert", path("junk.pt"), path("junk.json")}), 1,
+                 {"cannot read a model from " + path("junk.pt")});
   expect_failure(run({"predict", "lenet5", path("digit.png")}), 1,
                  {"a model of the zoo without weights", "fovea train lenet5"});
   const Bytes whole = read_file(path("run/best.fov"));
