@@ -15,6 +15,7 @@
 #include "fovea/error.h"
 #include "fovea/model.h"
 #include "fovea/version.h"
+#include "host/cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
@@ -133,7 +134,7 @@ void RunFolder::require_new(const fs::path& path) {
   const bool run = fs::exists(path / kConfigName, ignored);
   FOVEA_REQUIRE(!there || (fs::is_directory(path, ignored) && fs::is_empty(path, ignored)),
                 invalid_argument, path.string(), " exists already; name another --out",
-                run ? ", or go on with that run: fovea train --resume " + path.string() : "");
+                run ? ", or go on with that run: fovea train --resume " + shell_word(path.string()) : "");
 }
 
 RunFolder RunFolder::create(const fs::path& path, const Json& config) {
@@ -163,7 +164,7 @@ std::string RunFolder::checkpoint() const {
   FOVEA_REQUIRE(has("last.fov"), io, "the run ", path_.string(),
                 " has no checkpoint yet, neither best.fov nor last.fov; go on with it: "
                 "fovea train --resume ",
-                path_.string());
+                shell_word(path_.string()));
   return last();
 }
 
