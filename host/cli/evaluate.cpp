@@ -78,8 +78,8 @@ void report_classes(Terminal& terminal, Json& document, const Dataset& test,
 int evaluate(Terminal& terminal, const Request& request) {
   const std::optional<DataChoice> found = data_of(request.model, request.data);
   if (!found) {
-    throw UsageError("DATA is needed with a model file, such as: fovea evaluate " + shell_word(request.model) +
-                     " mnist");
+    throw UsageError("DATA is needed with a model file, such as: fovea evaluate " +
+                     shell_word(request.model) + " mnist");
   }
   const DataChoice& choice = *found;
   Model model = load_trained(request.model, {.device = request.device.device,

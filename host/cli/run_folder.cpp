@@ -132,9 +132,10 @@ void RunFolder::require_new(const fs::path& path) {
   std::error_code ignored;
   const bool there = fs::exists(path, ignored);
   const bool run = fs::exists(path / kConfigName, ignored);
-  FOVEA_REQUIRE(!there || (fs::is_directory(path, ignored) && fs::is_empty(path, ignored)),
-                invalid_argument, path.string(), " exists already; name another --out",
-                run ? ", or go on with that run: fovea train --resume " + shell_word(path.string()) : "");
+  FOVEA_REQUIRE(
+      !there || (fs::is_directory(path, ignored) && fs::is_empty(path, ignored)), invalid_argument,
+      path.string(), " exists already; name another --out",
+      run ? ", or go on with that run: fovea train --resume " + shell_word(path.string()) : "");
 }
 
 RunFolder RunFolder::create(const fs::path& path, const Json& config) {

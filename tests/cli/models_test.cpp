@@ -101,7 +101,8 @@ TEST_F(Trained, EvaluatesARunAndAFile) {
 }
 
 TEST_F(Trained, ClassesAreMatchedByTheirNames) {
-  run_json({"data", "make", "mnist", path("all"), "--data", path("mnist"), "--train-samples", "100"});
+  run_json(
+      {"data", "make", "mnist", path("all"), "--data", path("mnist"), "--train-samples", "100"});
   for (const char* part : {"train", "test"}) {
     for (const char* name : {"3", "7", "8"}) {
       fs::create_directories(path("some/") + part);
