@@ -28,8 +28,9 @@ struct Picture {
 };
 
 /// Writes a file whose name ends in .svg or .png, atomically; PNG with `scale` times as many pixels
-/// on each side. Throws invalid_argument for another ending or a scale outside 0.1 to 10, io where
-/// it cannot be written, unsupported for PNG without the plug-in (librsvg).
+/// on each side. Throws invalid_argument for another ending, a scale outside 0.1 to 10 or PNG of
+/// more than 32767 pixels on a side, io where it cannot be written, unsupported for PNG without the
+/// plug-in (librsvg).
 FOVEA_API void write_picture(const std::filesystem::path& path, const Picture& picture,
                              double scale = 2);
 
