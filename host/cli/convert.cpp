@@ -43,12 +43,13 @@ std::string description_of(const Network& network, Terminal& terminal) {
 
 int convert(Terminal& terminal, const Request& request) {
   namespace fs = std::filesystem;
-  FOVEA_REQUIRE(request.force || !fs::exists(request.to), invalid_argument, request.to,
+  std::error_code ignored;
+  FOVEA_REQUIRE(request.force || !fs::exists(request.to, ignored), invalid_argument, request.to,
                 " exists already; say --force to replace it");
   const ModelChoice choice = find_model(request.from);
   if (request.to.ends_with(".json")) {
     const Network network = choice.kind == ModelChoice::Kind::file
-                                ? Model::load(choice.path, {.device = "cpu"}).network()
+                                ? load_any(choice, {.device = "cpu"}).network()
                                 : make_network(choice, 0);
     write_file_atomically(request.to, description_of(network, terminal));
   } else {

@@ -89,6 +89,8 @@ int make_pictures(Terminal& terminal, const MakeRequest& request) {
   std::error_code ignored;
   FOVEA_REQUIRE(!fs::exists(folder, ignored) || fs::is_empty(folder, ignored), invalid_argument,
                 request.folder, " exists already; name another folder");
+  FOVEA_REQUIRE(!is_own_data(request.data), invalid_argument, request.data.name,
+                " is a path, not the name of a data set; see: fovea data list");
   const TrainTest data = load_data(request.data, std::nullopt);
   FOVEA_REQUIRE(data.train.x.dtype() == DType::u8 && data.train.x.shape().rank() == 4,
                 invalid_argument, request.data.name, " has no pictures, but rows of numbers");

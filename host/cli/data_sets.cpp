@@ -381,6 +381,22 @@ std::optional<PictureShape> picture_shape(const Network& network) {
   return PictureShape{shape[0], shape[1], shape[2]};
 }
 
+void match_classes(Dataset& data, const std::vector<std::string>& model_classes) {
+  if (data.y.dtype() != DType::i32 || data.class_names == model_classes) return;
+  std::vector<std::int32_t> numbers;  // of the data's classes, in the model
+  for (const std::string& name : data.class_names) {
+    const auto found = std::find(model_classes.begin(), model_classes.end(), name);
+    if (found == model_classes.end()) return;
+    numbers.push_back(static_cast<std::int32_t>(found - model_classes.begin()));
+  }
+  if (numbers.empty()) return;
+  data.y = data.y.clone();
+  for (std::int32_t& label : data.y.span<std::int32_t>()) {
+    label = numbers[static_cast<std::size_t>(label)];
+  }
+  data.class_names = model_classes;
+}
+
 void check_fit(const Network& network, const std::string& model_name, const Dataset& data,
                const std::string& data_name) {
   FOVEA_REQUIRE(network.inputs().size() == 1 && network.outputs().size() == 1, unsupported,

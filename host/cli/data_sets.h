@@ -73,6 +73,10 @@ TrainTest load_data(const DataChoice& choice, const std::optional<PictureShape>&
 /// What the test part of a choice is made into for a network with one input: pictures of its shape.
 std::optional<PictureShape> picture_shape(const Network& network);
 
+/// Numbers the labels as a model does that knows all of the data's classes by their names, though
+/// in another order or among others: a folder may lack some. Other data stay as they are.
+void match_classes(Dataset& data, const std::vector<std::string>& model_classes);
+
 /// Throws shape_mismatch, naming models of the zoo that fit, for data whose samples or classes are
 /// not what the network takes and gives.
 void check_fit(const Network& network, const std::string& model_name, const Dataset& data,

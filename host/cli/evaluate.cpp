@@ -67,10 +67,10 @@ void report_classes(Terminal& terminal, Json& document, const Dataset& test,
   if (scores.labels.size() > kMostRows) return;
   ReportOptions options;
   options.labels = scores.labels;
-  if (scores.labels.size() <= names.size()) {
-    for (const std::int32_t label : scores.labels) {
-      options.target_names.push_back(names[static_cast<std::size_t>(label)]);
-    }
+  for (const std::int32_t label : scores.labels) {
+    // The model may have more classes than the data, and so predict one without a name.
+    const auto index = static_cast<std::size_t>(label);
+    options.target_names.push_back(index < names.size() ? names[index] : std::to_string(label));
   }
   terminal.result() << '\n' << classification_report(test.y, predicted, options);
 }
@@ -78,14 +78,15 @@ void report_classes(Terminal& terminal, Json& document, const Dataset& test,
 int evaluate(Terminal& terminal, const Request& request) {
   const std::optional<DataChoice> found = data_of(request.model, request.data);
   if (!found) {
-    throw UsageError("DATA is needed with a model file, such as: fovea evaluate " + request.model +
-                     " mnist");
+    throw UsageError("DATA is needed with a model file, such as: fovea evaluate " +
+                     shell_word(request.model) + " mnist");
   }
   const DataChoice& choice = *found;
   Model model = load_trained(request.model, {.device = request.device.device,
                                              .precision = request.device.precision,
                                              .threads = request.device.threads});
-  const Dataset test = load_data(choice, picture_shape(model.network())).test;
+  Dataset test = load_data(choice, picture_shape(model.network())).test;
+  match_classes(test, model.options().class_names);
   check_fit(model.network(), request.model, test, short_name(choice));
   const bool labels = test.y.dtype() == DType::i32;
   if (!model.compiled()) model.compile(settings_for(model.network(), labels));

@@ -10,6 +10,7 @@
 #include "fovea/names.h"
 #include "host/cli/recipes.h"
 #include "host/cli/run_folder.h"
+#include "host/cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
@@ -78,7 +79,7 @@ Model load_trained(const std::string& text, ModelOptions options) {
   const ModelChoice choice = find_model(text);
   FOVEA_REQUIRE(choice.kind == ModelChoice::Kind::file, invalid_argument, text, " is ",
                 choice.kind == ModelChoice::Kind::zoo ? "a model of the zoo" : "a description",
-                " without weights; train it first (fovea train ", text,
+                " without weights; train it first (fovea train ", shell_word(text),
                 " DATA) and name the run folder or its best.fov");
   return load_file(choice.path, std::move(options));
 }

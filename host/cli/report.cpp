@@ -84,6 +84,7 @@ int report(Terminal& terminal, const Request& request) {
   HtmlReportOptions about = describe_for_report(request.model, choice.name);
   if (const auto data = data_of(request.model, request.data)) {
     about.test = load_data(*data, picture_shape(model.network())).test;
+    match_classes(*about.test, model.options().class_names);
     check_fit(model.network(), request.model, *about.test, short_name(*data));
   }
   Json document = Json::object().set("model", request.model);

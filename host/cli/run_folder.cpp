@@ -14,6 +14,8 @@
 
 #include "fovea/error.h"
 #include "fovea/model.h"
+#include "fovea/version.h"
+#include "host/cli/terminal.h"
 
 namespace fovea::cli {
 namespace {
@@ -81,6 +83,15 @@ class TemporaryFile {
   bool in_place_ = false;
 };
 
+void check_format(const Json& config, const fs::path& path) {
+  const Json* format = config.is_object() ? config.find("format") : nullptr;
+  FOVEA_REQUIRE(format != nullptr && format->is_integer(), parse, path.string(),
+                " is not as fovea train writes it: it has no number \"format\"");
+  FOVEA_REQUIRE(format->as_int() <= RunFolder::kFormat, unsupported, path.string(), " has format ",
+                format->as_int(), ", and this is Fovea ", version(), ", which knows formats up to ",
+                RunFolder::kFormat, "; use the version that wrote it, or a newer one");
+}
+
 }  // namespace
 
 // ---- Files ----
@@ -121,9 +132,10 @@ void RunFolder::require_new(const fs::path& path) {
   std::error_code ignored;
   const bool there = fs::exists(path, ignored);
   const bool run = fs::exists(path / kConfigName, ignored);
-  FOVEA_REQUIRE(!there || (fs::is_directory(path, ignored) && fs::is_empty(path, ignored)),
-                invalid_argument, path.string(), " exists already; name another --out",
-                run ? ", or go on with that run: fovea train --resume " + path.string() : "");
+  FOVEA_REQUIRE(
+      !there || (fs::is_directory(path, ignored) && fs::is_empty(path, ignored)), invalid_argument,
+      path.string(), " exists already; name another --out",
+      run ? ", or go on with that run: fovea train --resume " + shell_word(path.string()) : "");
 }
 
 RunFolder RunFolder::create(const fs::path& path, const Json& config) {
@@ -138,7 +150,9 @@ RunFolder RunFolder::open(const fs::path& path) {
   FOVEA_REQUIRE(fs::is_directory(path, ignored), io, "there is no run folder ", path.string());
   FOVEA_REQUIRE(fs::exists(path / kConfigName, ignored), io, path.string(),
                 " is no run folder of fovea train: it has no ", kConfigName);
-  return {path, read_json_file(path / kConfigName)};
+  Json config = read_json_file(path / kConfigName);
+  check_format(config, path / kConfigName);
+  return {path, std::move(config)};
 }
 
 bool RunFolder::has(const char* name) const {
@@ -151,7 +165,7 @@ std::string RunFolder::checkpoint() const {
   FOVEA_REQUIRE(has("last.fov"), io, "the run ", path_.string(),
                 " has no checkpoint yet, neither best.fov nor last.fov; go on with it: "
                 "fovea train --resume ",
-                path_.string());
+                shell_word(path_.string()));
   return last();
 }
 

@@ -23,11 +23,15 @@ namespace fovea::cli {
 
 class RunFolder {
  public:
+  /// Of config.json, as its "format": raised when older versions could no longer read it.
+  static constexpr int kFormat = 1;
+
   /// Throws invalid_argument where there is something already; an empty folder will do.
   static void require_new(const std::filesystem::path& path);
   /// A new folder with a config.json. Throws as require_new, and io where it cannot be made.
   static RunFolder create(const std::filesystem::path& path, const Json& config);
-  /// Throws io for what is no run folder, parse for a damaged config.json.
+  /// Throws io for what is no run folder, parse for a damaged config.json, unsupported for one of a
+  /// newer format.
   static RunFolder open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }

@@ -153,7 +153,8 @@ Action add_summary(CLI::App& app) {
   app.add_option("--memory", request->memory_bytes,
                  "Memory that may be used, such as 8GiB (default: what is free)")
       ->type_name("BYTES")
-      ->transform(CLI::AsSizeValue(false));
+      ->transform(CLI::AsSizeValue(false))
+      ->check(in_range(1));
   add_device_options(app, request->device);
   app.footer(kFooter);
   return [request](Terminal& terminal) { return show(terminal, *request); };

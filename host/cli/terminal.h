@@ -62,6 +62,8 @@ std::string format_bytes(double bytes);
 std::string format_count(std::int64_t count);
 /// Four digits behind the point; in scientific notation where those would say nothing.
 std::string format_number(double value);
+/// A word as it is typed in a shell: in quotes, where it has to be.
+std::string shell_word(const std::string& text);
 /// A table of text: columns as wide as they need to be, two spaces apart.
 std::string format_table(const std::vector<std::vector<std::string>>& rows);
 

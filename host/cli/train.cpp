@@ -132,7 +132,7 @@ void compile_job(Job& job) {
 
 Json describe_job(const Job& job) {
   Json json = Json::object();
-  json.set("format", 1);
+  json.set("format", RunFolder::kFormat);
   json.set("created", timestamp());
   json.set("command", command_line());
   json.set("fovea", version());
@@ -191,7 +191,7 @@ TensorBoard event_writer(const Job& job, const RunFolder& run) {
 [[noreturn]] void fail_interrupted(const Error& error, const RunFolder& run) {
   const std::string text = error.what();
   fail(ErrorCode::interrupted, text.substr(0, text.find(';')),
-       "; go on with it by: fovea train --resume ", run.path().string());
+       "; go on with it by: fovea train --resume ", shell_word(run.path().string()));
 }
 
 Outcome fit(Job& job, const RunFolder& run, int verbose) {
@@ -292,7 +292,8 @@ int finish(Terminal& terminal, const Job& job, const RunFolder& run, const Outco
   if (run.has("report.html")) terminal.info() << "Report: " << path << "/report.html\n";
   const bool pictures = picture_shape(job.model->network()).has_value();
   terminal.info() << "Next: fovea "
-                  << (pictures ? "predict " + path + "/best.fov PICTURE" : "evaluate " + path)
+                  << (pictures ? "predict " + shell_word(path + "/best.fov") + " PICTURE"
+                               : "evaluate " + shell_word(path))
                   << '\n';
   terminal.document(document);
   return kSuccess;

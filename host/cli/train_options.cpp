@@ -26,8 +26,9 @@ Json to_json(const TrainOptions& options) {
 
 TrainOptions train_options_from_json(const Json& json) {
   TrainOptions options;
-  TrainOptions::fields(
-      options, [&](std::string_view key, auto& value) { fovea::from_json(json.at(key), value); });
+  TrainOptions::fields(options, [&](std::string_view key, auto& value) {
+    if (const Json* found = json.find(key)) fovea::from_json(*found, value);
+  });
   return options;
 }
 

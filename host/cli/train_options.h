@@ -71,7 +71,8 @@ std::vector<std::string> event_choices();
 Json settings_of(const Json& options);
 
 Json to_json(const TrainOptions& options);
-/// Throws parse for what to_json did not write.
+/// Options that are missing, as in a run of an older version, are as if they were not said. Throws
+/// parse for what to_json did not write.
 TrainOptions train_options_from_json(const Json& json);
 
 /// Describes them on a command line.

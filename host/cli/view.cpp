@@ -38,7 +38,8 @@ int view(Terminal& terminal, const Request& request) {
   ViewOptions options;
   options.title = choice.name;
   if (const auto data = data_of(request.model, request.data)) {
-    const Dataset test = load_data(*data, picture_shape(model.network())).test;
+    Dataset test = load_data(*data, picture_shape(model.network())).test;
+    match_classes(test, model.options().class_names);
     check_fit(model.network(), request.model, test, short_name(*data));
     options.samples = test.slice(0, std::min(kSamples, test.size()));
   }

@@ -27,6 +27,14 @@ std::vector<double> values_of(const History& history, const std::string& name) {
   return values;
 }
 
+/// Whether all of them that are finite are the same.
+bool is_constant(const std::vector<double>& values) {
+  const auto is_finite = [](double value) { return std::isfinite(value); };
+  const auto first = std::find_if(values.begin(), values.end(), is_finite);
+  return std::all_of(first, values.end(),
+                     [&](double value) { return !is_finite(value) || value == *first; });
+}
+
 /// The plot within a panel, and its scales.
 struct Plot {
   double left, top, width, height;
@@ -120,6 +128,13 @@ std::vector<Curve> curves_of(const History& history) {
   return curves;
 }
 
+std::vector<Curve> curves_to_draw(const History& history) {
+  std::vector<Curve> curves = curves_of(history);
+  const Curve* rate = curves.size() > 1 ? &curves.back() : nullptr;
+  if (rate != nullptr && rate->logarithmic && is_constant(rate->train)) curves.pop_back();
+  return curves;
+}
+
 void draw_curve(Svg& svg, const Curve& curve, const std::vector<int>& epochs, double x, double y,
                 double width, double height) {
   std::vector<double> values = curve.train;
@@ -157,7 +172,7 @@ Picture draw_curves(const History& history, const CurvesOptions& options) {
   FOVEA_REQUIRE(options.panel_width >= 200 && options.panel_height >= 150, invalid_argument,
                 "a panel of ", options.panel_width, " x ", options.panel_height,
                 " pixels is too small for curves; take 200 x 150 or more");
-  const std::vector<Curve> curves = curves_of(history);
+  const std::vector<Curve> curves = curves_to_draw(history);
   FOVEA_REQUIRE(!curves.empty() && history.epochs.size() == history.logs.size(), invalid_argument,
                 "the history has no epochs to draw; fit() returns one with as many as it trained");
   const double heading = options.title.empty() ? 6 : 42;

@@ -21,6 +21,9 @@ struct Curve {
 /// One per metric, in the order of the logs: "accuracy" and "val_accuracy" share one.
 std::vector<Curve> curves_of(const History& history);
 
+/// The same without a learning rate that never changes, unless nothing else is there.
+std::vector<Curve> curves_to_draw(const History& history);
+
 /// Draws one panel of this size with its corner at (x, y). Its group has the class fv-panel and
 /// data- attributes that tell the plot's place and scales: left, top, width, height, first and last
 /// epoch, low, high, log (0 or 1) and metric.

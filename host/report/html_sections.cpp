@@ -138,7 +138,7 @@ Section curves_section(const ReportContext& context) {
   if (!context.options.history || context.options.history->epochs.empty()) return section;
   const History& history = *context.options.history;
   std::string figures;
-  for (const Curve& curve : curves_of(history)) {
+  for (const Curve& curve : curves_to_draw(history)) {
     Svg svg;
     draw_curve(svg, curve, history.epochs, 0, 0, kPanelWidth, kPanelHeight);
     const std::string label = "Curve of " + curve.name + " over the epochs";

@@ -28,8 +28,9 @@ struct Picture {
 };
 
 /// Writes a file whose name ends in .svg or .png, atomically; PNG with `scale` times as many pixels
-/// on each side. Throws invalid_argument for another ending or a scale outside 0.1 to 10, io where
-/// it cannot be written, unsupported for PNG without the plug-in (librsvg).
+/// on each side. Throws invalid_argument for another ending, a scale outside 0.1 to 10 or PNG of
+/// more than 32767 pixels on a side, io where it cannot be written, unsupported for PNG without the
+/// plug-in (librsvg).
 FOVEA_API void write_picture(const std::filesystem::path& path, const Picture& picture,
                              double scale = 2);
 
@@ -43,8 +44,8 @@ struct CurvesOptions {
 };
 /// Losses and metrics over the epochs, counted from 1: a panel for each metric, with the values of
 /// training and, where the logs have val_<metric>, of validation; learning_rate on a logarithmic
-/// scale. Values that are not finite are gaps. Throws invalid_argument for a history without
-/// epochs, or panels that are too small.
+/// scale, and left out beside others where it never changes. Values that are not finite are gaps.
+/// Throws invalid_argument for a history without epochs, or panels that are too small.
 FOVEA_API Picture draw_curves(const History& history, const CurvesOptions& options = {});
 
 struct ConfusionOptions {

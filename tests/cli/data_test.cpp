@@ -37,6 +37,8 @@ TEST_F(Cli, WritesPicturesThatItCanTrainOn) {
   expect_failure(run({"data", "make", "mnist", path("digits"), "--data", path("mnist")}), 1,
                  {"exists already"});
   expect_failure(run({"data", "make", "clusters", path("rows")}), 1, {"has no pictures"});
+  expect_failure(run({"data", "make", path("digits"), path("more")}), 1,
+                 {"is a path, not the name of a data set"});
 }
 
 TEST_F(Cli, AFileThatIsNotTheExpectedOneIsNotKept) {

@@ -100,6 +100,31 @@ TEST_F(Trained, EvaluatesARunAndAFile) {
                  {"takes samples of shape (28, 28, 1)"});
 }
 
+TEST_F(Trained, ClassesAreMatchedByTheirNames) {
+  run_json(
+      {"data", "make", "mnist", path("all"), "--data", path("mnist"), "--train-samples", "100"});
+  for (const char* part : {"train", "test"}) {
+    for (const char* name : {"3", "7", "8"}) {
+      fs::create_directories(path("some/") + part);
+      fs::rename(path("all/") + part + "/" + name, path("some/") + part + "/" + name);
+    }
+  }
+  const Json json = run_json({"evaluate", path("run/best.fov"), path("some")});
+  EXPECT_GT(json.at("accuracy").as_double(), 0.8) << "3, 7 and 8 are not the classes 0, 1 and 2";
+  for (const Json& score : json.at("classes").as_array()) {
+    EXPECT_EQ(score.at("name").as_string(), std::to_string(score.at("label").as_int()));
+  }
+  // Names that the model does not know are numbered; a class beyond them has a number alone.
+  for (const char* part : {"train", "test"}) {
+    for (const char* name : {"3", "7"}) fs::remove_all(path("some/") + part + "/" + name);
+    fs::rename(path("some/") + part + "/8", path("some/") + part + "/eight");
+  }
+  const Finished text = run({"evaluate", path("run/best.fov"), path("some")});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_TRUE(contains(text.out, " eight ")) << text.out;
+  EXPECT_TRUE(contains(text.out, " 8 ")) << text.out;
+}
+
 TEST_F(Trained, ConvertsToEveryFormatAndBack) {
   std::vector<std::string> names = {"model.fov", "model.safetensors"};
   if (FOVEA_HAS_ONNX) names.emplace_back("model.onnx");
@@ -144,6 +169,8 @@ TEST_F(Trained, RefusesWhatIsNoModelAndNoPicture) {
   expect_failure(run({"predict", path("run"), path("missing.png")}), 1, {"missing.png"});
   expect_failure(run({"predict", path("junk.pt"), path("digit.png")}), 1,
                  {"cannot read a model from " + path("junk.pt"), ".keras", ".onnx"});
+  expect_failure(run({"convert", path("junk.pt"), path("junk.json")}), 1,
+                 {"cannot read a model from " + path("junk.pt")});
   expect_failure(run({"predict", "lenet5", path("digit.png")}), 1,
                  {"a model of the zoo without weights", "fovea train lenet5"});
   const Bytes whole = read_file(path("run/best.fov"));

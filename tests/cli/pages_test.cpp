@@ -78,6 +78,31 @@ TEST_F(Pages, AViewOfARun) {
   expect_page("iris.html", {"dense_2"});
 }
 
+TEST_F(Pages, RunsOfOtherVersions) {
+  const Json written = json_of("run/config.json");
+  const auto rewrite = [&](const Json& options, std::int64_t format) {
+    Json config = written;
+    config.set("options", options).set("format", format);
+    const std::string text = config.to_string();
+    write_file(path("run/config.json"), Bytes(text.begin(), text.end()));
+  };
+  Json older = Json::object();
+  for (const auto& [name, value] : written.at("options").as_object()) {
+    if (name != "events" && name != "report") older.set(name, value);
+  }
+  rewrite(older, 1);
+  EXPECT_EQ(run({"report", path("run")}).code, 0);
+  const Json longer = run_json({"train", "--resume", path("run"), "--epochs", "3"});
+  EXPECT_EQ(longer.at("epochs").as_int(), 3);
+  EXPECT_EQ(json_of("run/config.json").at("options").at("events").as_string(), "scalars");
+  rewrite(older, 2);
+  expect_failure(run({"report", path("run")}), 1,
+                 {"run/config.json has format 2", "knows formats up to 1"});
+  const std::string other = "{}";
+  write_file(path("run/config.json"), Bytes(other.begin(), other.end()));
+  expect_failure(run({"report", path("run")}), 1, {"is not as fovea train writes it"});
+}
+
 TEST_F(Pages, SayWhatIsMissing) {
   expect_failure(run({"report", path("mnist")}), 1, {"is no run folder"});
   expect_failure(run({"report", path("run"), "--out", path("nowhere/x.html")}), 1,

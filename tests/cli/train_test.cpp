@@ -48,6 +48,17 @@ TEST_F(Cli, ARunFolderHasEverything) {
   EXPECT_TRUE(exists("run/events/validation"));
 }
 
+TEST_F(Cli, PathsAreSaidAsAShellTakesThem) {
+  const std::string folder = "it's a run";
+  const Finished finished = run(training(folder, {"--epochs", "1"}));
+  const std::string next = "Next: fovea predict ";
+  const std::size_t at = finished.out.find(next);
+  ASSERT_NE(at, std::string::npos) << finished.out;
+  const std::string word =
+      finished.out.substr(at + next.size(), finished.out.find(" PICTURE") - at - next.size());
+  EXPECT_EQ(shell("printf %s " + word).out, path(folder + "/best.fov"));
+}
+
 TEST_F(Cli, TensorBoardGetsWhatIsAskedFor) {
   const auto bytes = [&](const std::string& choice) {
     EXPECT_EQ(run(training(choice, {"--epochs", "1", "--events", choice})).code, 0);

@@ -76,6 +76,7 @@ TEST_F(Cli, RefusesValuesThatMakeNoSense) {
       {{"predict", "model.fov"}, "IMAGE is required"},
       {{"evaluate", "model.fov"}, "DATA is needed"},
       {{"summary"}, "MODEL is needed"},
+      {{"summary", "lenet5", "--memory", "-5"}, "at least 1, not '-5'"},
       {{"bench", "conv", "--input", "1,2"}, "--input"},
       {{"data"}, "subcommand is required"},
   };

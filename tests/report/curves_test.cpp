@@ -80,6 +80,27 @@ TEST(DrawCurves, DrawsEveryMetricWhereItsValuesAre) {
   }
 }
 
+TEST(DrawCurves, LeavesOutARateThatNeverChanges) {
+  const auto metrics_of = [](const std::vector<double>& rates, bool loss) {
+    History history;
+    for (std::size_t i = 0; i < rates.size(); ++i) {
+      history.epochs.push_back(static_cast<int>(i));
+      history.logs.push_back({{"learning_rate", rates[i]}});
+      if (loss) history.logs.back().emplace_back("loss", 0.5);
+    }
+    std::vector<std::string> names;
+    for (const Element& panel : test::of_class(test::parse_svg(draw_curves(history)), "fv-panel")) {
+      names.push_back(panel.at("data-metric"));
+    }
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(metrics_of({0.1, 0.1, NAN, 0.1}, true), Names{"loss"});
+  EXPECT_EQ(metrics_of({0.1}, true), Names{"loss"});
+  EXPECT_EQ(metrics_of({0.1, 0.1, 0.05}, true), (Names{"loss", "learning_rate"}));
+  EXPECT_EQ(metrics_of({0.1, 0.1}, false), Names{"learning_rate"}) << "there is nothing else";
+}
+
 TEST(DrawCurves, PixelsShowTheLines) {
   FOVEA_NEEDS_PIXELS();
   const History history = make_history();

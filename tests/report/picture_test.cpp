@@ -52,6 +52,11 @@ TEST(Picture, SaysWhatIsWrong) {
     expect_error(invalid_argument, "librsvg cannot read", [&] {
       write_picture(folder.file("a.png"), {"no svg", 1, 1});
     });
+    const Picture tall = {R"(<svg xmlns="http://www.w3.org/2000/svg" width="1" height="20000"/>)",
+                          1, 20000};
+    expect_error(invalid_argument, "2 x 40000 pixels is too large for PNG",
+                 [&] { write_picture(folder.file("a.png"), tall); });
+    EXPECT_NO_THROW(write_picture(folder.file("a.png"), tall, 1));
   }
 }
 

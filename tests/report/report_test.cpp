@@ -149,6 +149,18 @@ TEST(WriteReport, HoldsTheHistoryAndTheTestsResult) {
   EXPECT_TRUE(test::has_text(page.elements, "0.001"));
 }
 
+TEST(WriteReport, TellsARateThatNeverChangesAsDataAlone) {
+  Model model(make_network("iris_small"), {.device = "cpu"});
+  History history;
+  history.epochs = {0, 1};
+  history.logs = {{{"loss", 1.0}, {"learning_rate", 0.1}}, {{"loss", 0.5}, {"learning_rate", 0.1}}};
+  const Page page = make_page(model, {.history = history, .profile = false});
+  const auto panels = test::of_class(page.elements, "fv-panel");
+  ASSERT_EQ(panels.size(), 1U);
+  EXPECT_EQ(panels[0].at("data-metric"), "loss");
+  EXPECT_EQ(page.data.at("history").at("metrics").at("learning_rate"), Json::parse("[0.1, 0.1]"));
+}
+
 TEST(WriteReport, ShowsTheMostConfidentMistakes) {
   if (!FOVEA_HAS_PNG) GTEST_SKIP() << "needs libpng";
   Trained& r = trained();

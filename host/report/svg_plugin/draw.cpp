@@ -13,6 +13,8 @@
 namespace fovea::report {
 namespace {
 
+constexpr int kMostPixels = 32767;  // of a side of cairo's surfaces
+
 struct Deleter {
   void operator()(RsvgHandle* handle) const { g_object_unref(handle); }
   void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
@@ -48,6 +50,9 @@ std::vector<std::uint8_t> rasterize(std::string_view svg, double scale) {
                 invalid_argument, "the picture has no width and height in pixels");
   width *= scale;
   height *= scale;
+  FOVEA_REQUIRE(width <= kMostPixels && height <= kMostPixels, invalid_argument, "a picture of ",
+                width, " x ", height, " pixels is too large for PNG; ", kMostPixels,
+                " on a side are the most: take a smaller scale, or write an .svg");
   const Owned<cairo_surface_t> surface(
       cairo_image_surface_create(CAIRO_FORMAT_ARGB32, static_cast<int>(std::ceil(width)),
                                  static_cast<int>(std::ceil(height))));
