@@ -82,11 +82,7 @@ int report(Terminal& terminal, const Request& request) {
                                   .precision = request.device.precision,
                                   .threads = request.device.threads});
   HtmlReportOptions about = describe_for_report(request.model, choice.name);
-  if (const auto data = data_of(request.model, request.data)) {
-    about.test = load_data(*data, picture_shape(model.network())).test;
-    match_classes(*about.test, model.options().class_names);
-    check_fit(model.network(), request.model, *about.test, short_name(*data));
-  }
+  about.test = data_to_show("fovea report", request.model, request.data, model);
   Json document = Json::object().set("model", request.model);
   if (request.pictures.empty()) {
     const std::string out = request.out.empty() ? default_out(request.model, choice) : request.out;
@@ -115,6 +111,24 @@ HtmlReportOptions describe_for_report(const std::string& model, const std::strin
   if (run.has("history.json")) about.history = read_history(run);
   about.settings = settings_of(run.config().at("options"));
   return about;
+}
+
+std::optional<Dataset> data_to_show(const std::string& who, const std::string& model,
+                                    const DataChoice& given, const Model& loaded) {
+  const std::optional<DataChoice> data = data_of(model, given);
+  if (!data) return {};
+  Dataset test;
+  try {
+    test = load_data(*data, picture_shape(loaded.network())).test;
+  } catch (const Error& error) {
+    const bool chosen = !given.name.empty() || !given.folder.empty();
+    if (chosen || error.code() != ErrorCode::io) throw;
+    Terminal::error(who, "it is made without the run's data: " + std::string(error.what()));
+    return {};
+  }
+  match_classes(test, loaded.options().class_names);
+  check_fit(loaded.network(), model, test, short_name(*data));
+  return test;
 }
 
 Action add_report(CLI::App& app) {

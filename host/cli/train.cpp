@@ -1,4 +1,5 @@
 // fovea train: reads the data, makes the model, trains it, and keeps all of that in a run folder.
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <iterator>
@@ -7,6 +8,7 @@
 
 #include "fovea/callbacks.h"
 #include "fovea/device.h"
+#include "fovea/names.h"
 #include "fovea/tensorboard.h"
 #include "fovea/version.h"
 #include "host/cli/command.h"
@@ -117,10 +119,23 @@ void load_job(Job& job) {
   job.model = started ? load_any(job.choice, settings) : Model(network, settings);
 }
 
+/// Before there is a run folder: a name that no epoch's logs will have.
+void check_monitor(const std::string& monitor, const CompileOptions& settings) {
+  std::vector<std::string> metrics = settings.metrics;
+  metrics.insert(metrics.begin(), "loss");
+  for (std::size_t i = 0, count = metrics.size(); i < count; ++i) {
+    metrics.push_back("val_" + metrics[i]);
+  }
+  if (std::find(metrics.begin(), metrics.end(), monitor) == metrics.end()) {
+    fail_unknown("metric to monitor", monitor, metrics);
+  }
+}
+
 void compile_job(Job& job) {
   const TrainOptions& options = job.options;
   const bool labels = job.data.train.y.dtype() == DType::i32;
   CompileOptions settings = settings_for(job.model->network(), labels);
+  check_monitor(options.monitor, settings);
   settings.loss.label_smoothing = options.label_smoothing;
   std::int64_t samples = job.data.train.size();
   if (options.validation_split > 0) {
@@ -346,7 +361,7 @@ void check_unfinished(const RunFolder& run, int epochs, bool asked) {
   const bool stopped = result.at("status").as_string() == "stopped_early";
   FOVEA_REQUIRE(done < epochs && (!stopped || asked), invalid_argument, run.path().string(),
                 stopped ? " was stopped early after " : " is complete after ", done,
-                " epochs; to train on, say --epochs N");
+                done == 1 ? " epoch" : " epochs", "; to train on, say --epochs N");
 }
 
 /// The model as the last checkpoint has it; before the first one, as the run began.

@@ -5,8 +5,7 @@
 
 #include "host/cli/command.h"
 #include "host/cli/models.h"
-#include "host/cli/run_folder.h"
-#include "host/cli/train_options.h"
+#include "host/cli/report_run.h"
 
 namespace fovea::cli {
 namespace {
@@ -37,11 +36,8 @@ int view(Terminal& terminal, const Request& request) {
   Model model = load_any(choice, {});
   ViewOptions options;
   options.title = choice.name;
-  if (const auto data = data_of(request.model, request.data)) {
-    Dataset test = load_data(*data, picture_shape(model.network())).test;
-    match_classes(test, model.options().class_names);
-    check_fit(model.network(), request.model, test, short_name(*data));
-    options.samples = test.slice(0, std::min(kSamples, test.size()));
+  if (const auto test = data_to_show("fovea view", request.model, request.data, model)) {
+    options.samples = test->slice(0, std::min(kSamples, test->size()));
   }
   std::string out = request.out;
   if (out.empty()) {

@@ -225,6 +225,7 @@ TEST_F(Cli, GoesOnFromAModelFile) {
 TEST_F(Cli, AnUnknownMetricIsRefusedBeforeTraining) {
   expect_failure(run(training("run", {"--monitor", "val_acuracy", "--quiet"})), 1,
                  {"val_acuracy", "val_accuracy"});
+  EXPECT_FALSE(exists("run")) << "a run folder that cannot be used was left behind";
 }
 
 }  // namespace
