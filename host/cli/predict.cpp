@@ -99,8 +99,9 @@ std::vector<Answer> ranked(const Tensor& output, const std::vector<std::string>&
   for (std::size_t i = 0; i < values.size(); ++i) {
     answers.push_back({i < names.size() ? names[i] : "class " + std::to_string(i), values[i]});
   }
-  std::stable_sort(answers.begin(), answers.end(),
-                   [](const Answer& a, const Answer& b) { return a.value > b.value; });
+  std::stable_sort(answers.begin(), answers.end(), [](const Answer& a, const Answer& b) {
+    return a.value > b.value || (std::isnan(b.value) && !std::isnan(a.value));  // NaN is last
+  });
   return answers;
 }
 

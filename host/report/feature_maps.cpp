@@ -7,6 +7,7 @@
 #include "fovea/image.h"
 #include "host/report/axis.h"
 #include "host/report/kernels.h"
+#include "host/report/order.h"
 #include "host/report/tiles.h"
 
 namespace fovea {
@@ -57,8 +58,9 @@ double draw_class_bars(Svg& svg, std::span<const float> values,
                        const std::vector<std::string>& names, double x, double y, double& width) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return larger_first(values[a], values[b]);
+  });
   order.resize(std::min<std::size_t>(order.size(), kMostBars));
   double label = 0;
   for (const std::size_t c : order) {

@@ -7,6 +7,7 @@
 #include "fovea/error.h"
 #include "fovea/metrics.h"
 #include "fovea/preprocessing.h"
+#include "host/report/order.h"
 
 namespace fovea::report {
 namespace {
@@ -82,7 +83,7 @@ std::vector<Mistake> mistakes_of(const TestResult& result) {
         {n, truth, predicted, double{result.probabilities.data<float>()[n * classes + predicted]}});
   }
   std::stable_sort(mistakes.begin(), mistakes.end(), [](const Mistake& a, const Mistake& b) {
-    return a.probability > b.probability;
+    return larger_first(a.probability, b.probability);
   });
   return mistakes;
 }

@@ -8,6 +8,7 @@
 
 #include "fovea/error.h"
 #include "fovea/metrics.h"
+#include "host/report/order.h"
 
 namespace fovea::report {
 namespace {
@@ -139,8 +140,9 @@ std::optional<Mistakes> worst_mistakes(Model& model, const Dataset& data) {
     mistakes.push_back({n, said, confidence});
   }
   if (mistakes.empty()) return std::nullopt;
-  std::stable_sort(mistakes.begin(), mistakes.end(),
-                   [](const Mistake& a, const Mistake& b) { return a.confidence > b.confidence; });
+  std::stable_sort(mistakes.begin(), mistakes.end(), [](const Mistake& a, const Mistake& b) {
+    return larger_first(a.confidence, b.confidence);
+  });
   if (std::ssize(mistakes) > kMistakes) mistakes.resize(kMistakes);
   std::vector<Tensor> tiles;
   std::ostringstream text;
