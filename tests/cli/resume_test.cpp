@@ -139,7 +139,7 @@ TEST_F(Resume, FromAnotherFolder) {
 
 TEST_F(Resume, RefusesWhatCannotGoOn) {
   train("run", 1);
-  expect_failure(run({"train", "--resume", path("run")}), 1, {"is complete after 1 epochs"});
+  expect_failure(run({"train", "--resume", path("run")}), 1, {"is complete after 1 epoch;"});
   expect_failure(run({"train", "--resume", path("run"), "--lr", "3"}), 2,
                  {"as it began; leave out --lr"});
   expect_failure(run({"train", "--resume", path("nowhere")}), 1, {"there is no run folder"});
