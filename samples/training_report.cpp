@@ -22,6 +22,7 @@ namespace {
 
 void draw(const std::vector<std::string>& paths) {
   const std::filesystem::path folder = paths.empty() ? "." : paths.front();
+  std::filesystem::create_directories(folder);
   const fovea::TrainTest shapes = fovea::make_synthetic(0, 1000, 300);
   fovea::Model model(fovea::cifar10_cnn(), {.class_names = shapes.train.class_names});
   model.compile({.loss = "sparse_categorical_crossentropy", .metrics = {"accuracy"}});
