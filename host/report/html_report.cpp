@@ -1,11 +1,10 @@
 // The HTML report: its sections put together.
-#include <algorithm>
-
 #include "fovea/error.h"
 #include "fovea/version.h"
 #include "host/io/atomic_file.h"
 #include "host/report/embedded.h"
 #include "host/report/html.h"
+#include "host/report/page_text.h"
 #include "host/report/svg.h"
 
 namespace fovea {
@@ -23,37 +22,6 @@ void check(const HtmlReportOptions& options) {
   check_count("batch_size", options.batch_size, 1);
   FOVEA_REQUIRE(options.settings.is_null() || options.settings.is_object(), invalid_argument,
                 "a report's settings are a JSON object");
-}
-
-/// The text with every {{name}} replaced by what stands for it.
-std::string fill(std::string_view form,
-                 const std::vector<std::pair<std::string_view, std::string>>& values) {
-  std::string page;
-  while (true) {
-    const std::size_t begin = form.find("{{");
-    page += form.substr(0, begin);
-    if (begin == std::string_view::npos) return page;
-    const std::size_t end = form.find("}}", begin);
-    const std::string_view name = form.substr(begin + 2, end - begin - 2);
-    const auto value = std::find_if(values.begin(), values.end(),
-                                    [&](const auto& entry) { return entry.first == name; });
-    FOVEA_REQUIRE(value != values.end(), internal, "the page has no ", name);
-    page += value->second;
-    form.remove_prefix(end + 2);
-  }
-}
-
-/// JSON that may stand in a script element: nothing in it can end that.
-std::string script_text(const Json& json) {
-  std::string text;
-  for (const char c : json.to_string()) {
-    if (c == '<') {
-      text += "\\u003c";
-    } else {
-      text += c;
-    }
-  }
-  return text;
 }
 
 std::string subtitle(const ReportContext& context) {
@@ -78,21 +46,25 @@ std::string page_of(const ReportContext& context) {
   for (const auto make : kSections) {
     const Section section = make(context);
     if (section.html.empty()) continue;
-    const std::string title = escape(section.title);
-    contents += "<li><a href=\"#" + section.id + "\">" + title + "</a></li>\n";
+    const std::string heading = escape(section.title);
+    contents += "<li><a href=\"#" + section.id + "\">" + heading + "</a></li>\n";
     sections += "<section id=\"" + section.id + "\" aria-labelledby=\"" + section.id +
-                "-title\"><h2 id=\"" + section.id + "-title\">" + title + "</h2>" + section.html +
+                "-title\"><h2 id=\"" + section.id + "-title\">" + heading + "</h2>" + section.html +
                 "</section>\n";
   }
   const EmbeddedFiles& files = page_files();
-  return fill(files.at("report.html"), {{"title", escape(context.title)},
-                                        {"subtitle", escape(subtitle(context))},
-                                        {"version", escape(version())},
-                                        {"style", std::string(files.at("report.css"))},
-                                        {"contents", contents},
-                                        {"sections", sections},
-                                        {"data", script_text(page_data(context))},
-                                        {"script", std::string(files.at("report.js"))}});
+  const std::string title = escape(context.title);
+  const std::string about = escape(subtitle(context));
+  const std::string written_by = escape(version());
+  const std::string data = script_json(page_data(context));
+  return fill_page(files.at("report.html"), {{"title", title},
+                                             {"subtitle", about},
+                                             {"version", written_by},
+                                             {"style", files.at("report.css")},
+                                             {"contents", contents},
+                                             {"sections", sections},
+                                             {"data", data},
+                                             {"script", files.at("report.js")}});
 }
 
 }  // namespace

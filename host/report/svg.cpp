@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fovea/image.h"
+#include "host/report/page_text.h"
 
 namespace fovea::report {
 namespace {
@@ -24,25 +25,6 @@ constexpr std::string_view kStyle =
     ".fv-act{fill:#e2592a}.fv-dense{fill:#6a4fc4}.fv-merge{fill:#d6589a}"
     ".fv-drop{fill:#5d6b78}.fv-other{fill:#8a8880}"
     "</style>";
-
-constexpr std::string_view kBase64 =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string base64(const std::vector<std::uint8_t>& bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t word = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      word = word << 8 | (k < count ? std::uint32_t{bytes[i + k]} : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      text += k <= count ? kBase64[(word >> (18 - 6 * k)) & 63] : '=';
-    }
-  }
-  return text;
-}
 
 /// Bytes of the UTF-8 character that `text` begins with; 0 where it begins with none.
 std::size_t utf8_length(std::string_view text) {
@@ -156,7 +138,8 @@ std::string size_text(const Shape& shape) {
 }
 
 std::string png_uri(const Tensor& image) {
-  return "data:image/png;base64," + base64(encode_image(".png", image));
+  const std::vector<std::uint8_t> file = encode_image(".png", image);
+  return "data:image/png;base64," + base64(file.data(), file.size());
 }
 
 void Svg::open(std::string_view tag, std::string_view attributes) {

@@ -5,7 +5,7 @@
 
 #include "fovea/fields.h"
 #include "fovea/image.h"
-#include "host/report/view/base64.h"
+#include "host/report/page_text.h"
 #include "host/report/view/view_data.h"
 
 namespace fovea::report {

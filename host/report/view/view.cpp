@@ -7,6 +7,8 @@
 #include "fovea/error.h"
 #include "host/io/atomic_file.h"
 #include "host/report/embedded.h"
+#include "host/report/page_text.h"
+#include "host/report/svg.h"
 #include "host/report/view/view_data.h"
 
 namespace fovea {
@@ -22,54 +24,13 @@ std::string_view three_js(const std::filesystem::path& path) {
 #endif
 }
 
-/// Text inside HTML.
-std::string escaped(std::string_view text) {
-  std::string html;
-  for (const char c : text) {
-    if (c == '&') {
-      html += "&amp;";
-    } else if (c == '<') {
-      html += "&lt;";
-    } else {
-      html += c;
-    }
-  }
-  return html;
-}
-
-/// JSON inside a script element: a '<', which can only be in a string, could end the element.
-std::string script_json(const Json& json) {
-  std::string text;
-  for (const char c : json.to_string()) {
-    if (c == '<') {
-      text += "\\u003c";
-    } else {
-      text += c;
-    }
-  }
-  return text;
-}
-
-/// The template with each {{name}} replaced; what is filled in is not looked at again.
-std::string filled(std::string_view page, const std::map<std::string, std::string_view>& parts) {
-  std::string html;
-  while (true) {
-    const std::size_t begin = page.find("{{");
-    html += page.substr(0, begin);
-    if (begin == std::string_view::npos) return html;
-    const std::size_t end = page.find("}}", begin);
-    html += parts.at(std::string(page.substr(begin + 2, end - begin - 2)));
-    page.remove_prefix(end + 2);
-  }
-}
-
 }  // namespace
 
 void write_view(const std::filesystem::path& path, Model& model, const ViewOptions& options) {
   const std::string_view three = three_js(path);
   const report::ViewData data = report::view_data(model, options);
-  const std::string title = escaped(data.description.at("title").as_string());
-  const std::string description = script_json(data.description);
+  const std::string title = report::escape(data.description.at("title").as_string());
+  const std::string description = report::script_json(data.description);
   const report::EmbeddedFiles& files = report::page_files();
   std::map<std::string, std::string_view> parts = {{"title", title},
                                                    {"three.min.js", three},
@@ -81,7 +42,7 @@ void write_view(const std::filesystem::path& path, Model& model, const ViewOptio
         "view_pad.js", "view.js"}) {
     parts[name] = files.at(name);
   }
-  write_text_file(path.string(), filled(files.at("view.html"), parts));
+  write_text_file(path.string(), report::fill_page(files.at("view.html"), parts));
 }
 
 }  // namespace fovea

@@ -19,7 +19,7 @@
 #include "fovea/fields.h"
 #include "fovea/op.h"
 #include "fovea/version.h"
-#include "host/report/view/base64.h"
+#include "host/report/page_text.h"
 
 namespace fovea::report {
 namespace {
