@@ -109,6 +109,7 @@ Json stored_activations(Model& model, const std::vector<Tensor>& inputs,
   const std::int64_t count = inputs.front().shape().n();
   for (std::int64_t n = 0; n < count && fits(bytes, n); ++n) {
     std::vector<Tensor> sample;
+    sample.reserve(inputs.size());
     for (const Tensor& input : inputs) sample.push_back(input.slice(n, n + 1));
     const std::map<std::string, Tensor> values = model.probe(sample, paths);
     Json layers = Json::object();

@@ -146,7 +146,10 @@ std::string why_not(const Model& model, const Ops& ops, const ViewOptions& optio
   }
   const std::int64_t bytes = weight_bytes(model);
   if (bytes <= options.max_weight_bytes) return "";
-  const auto megabytes = [](std::int64_t n) { return static_cast<double>(n / 100'000) / 10; };
+  const auto megabytes = [](std::int64_t n) {
+    const std::int64_t tenths = n / 100'000;
+    return static_cast<double>(tenths) / 10;
+  };
   return detail::concat("its weights take ", megabytes(bytes), " MB, more than the limit of ",
                         megabytes(options.max_weight_bytes), " MB");
 }
