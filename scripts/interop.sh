@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Compares the library with programs that it exchanges files with: Keras, ONNX Runtime, NumPy, the
-# Python library safetensors and TensorBoard. Builds the preset "release", makes a Python environment in
-# build/interop-venv and runs every tests/interop/*_cases.py. The last line is the total.
+# Python library safetensors and TensorBoard. Builds the preset "release", makes a Python environment
+# in build/interop-venv and runs every tests/interop/*_cases.py. The last line is the total.
 #
 #   scripts/interop.sh [PART]     only cases whose names hold PART
 #
