@@ -46,7 +46,9 @@ TEST_F(Pages, DoWithoutTheRunsDataWhereTheseAreGone) {
   fs::rename(path("mnist"), path("elsewhere"));
   for (const char* command : {"report", "view"}) {
     const Finished finished = run({command, path("run")});
-    if (contains(finished.err, "three.js")) continue;  // the library was built without it
+    if (contains(finished.err, "three.js")) {
+      GTEST_SKIP() << "only the report was made: the library was built without three.js";
+    }
     EXPECT_EQ(finished.code, 0) << finished.err;
     for (const std::string& part :
          {std::string("without the run's data"), "mnist is not in " + path("mnist"),
