@@ -1,6 +1,8 @@
-# The CUDA device. Sets FOVEA_HAS_CUDA, and brings CUDA::cudart_static where it is on.
-set(FOVEA_CUDA AUTO CACHE STRING "Build the CUDA device: AUTO (where nvcc is found), ON or OFF")
-set_property(CACHE FOVEA_CUDA PROPERTY STRINGS AUTO ON OFF)
+# The CUDA device. Sets FOVEA_HAS_CUDA, and brings CUDA::cudart_static where it is on,
+# or, where FOVEA_SIMULATED_GPU is set, tests/simulated_gpu in its place.
+set(FOVEA_CUDA AUTO CACHE STRING "Build the CUDA device: AUTO (where nvcc is found), ON, OFF, or \
+SIMULATED, on the host, which needs the toolkit's headers only")
+set_property(CACHE FOVEA_CUDA PROPERTY STRINGS AUTO ON OFF SIMULATED)
 set(FOVEA_CUDA_ARCHITECTURES "" CACHE STRING
   "Architectures to compile for, such as 80;90a, or all; empty: this machine's GPUs")
 set(all_architectures 75-real 80-real 86-real 89-real 90a-real 100-real 120-real 120-virtual)
@@ -8,7 +10,12 @@ set(all_architectures 75-real 80-real 86-real 89-real 90a-real 100-real 120-real
 set(unasked_architectures 75-real 90a-real)
 
 set(FOVEA_HAS_CUDA OFF)
-if(FOVEA_CUDA)
+set(FOVEA_SIMULATED_GPU OFF)
+if(FOVEA_CUDA STREQUAL "SIMULATED")
+  find_package(CUDAToolkit 12.0 REQUIRED)
+  set(FOVEA_HAS_CUDA ON)
+  set(FOVEA_SIMULATED_GPU ON)
+elseif(FOVEA_CUDA)
   include(CheckLanguage)
   if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND EXISTS /usr/local/cuda/bin/nvcc)
     set(ENV{CUDACXX} /usr/local/cuda/bin/nvcc)  # where NVIDIA's installer puts it, often not in PATH
@@ -66,6 +73,16 @@ function(fovea_use_cuda_libraries target)
       target_include_directories(${target} SYSTEM PRIVATE ${${name}_INCLUDE_DIR})
     endif()
   endforeach()
+endfunction()
+
+# Compiles the kernels among a target's sources, and what launches them, for the host
+# (tests/host_kernels/cuda_on_host.h).
+function(fovea_kernels_on_host target kernel_sources)
+  set_source_files_properties(${kernel_sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+  target_compile_definitions(${target} PRIVATE FOVEA_KERNELS_ON_HOST)
+  target_compile_options(${target} PRIVATE -Wno-unknown-pragmas -Wno-attributes
+    "SHELL:-include ${PROJECT_SOURCE_DIR}/tests/host_kernels/cuda_on_host.h")
+  target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 endfunction()
 
 # Sets `result` to what CUDA_ARCHITECTURES should be.

@@ -63,10 +63,10 @@ cudaError_t start(const char*, cudaStream_t stream, const LaunchShape& shape,
 }
 #else
 template <class... Parameters>
-cudaError_t start(const char* name, cudaStream_t, const LaunchShape& shape,
+cudaError_t start(const char* name, cudaStream_t stream, const LaunchShape& shape,
                   void (*kernel)(Parameters...), Parameters... parameters) {
-  return on_host::run(name, shape.blocks, shape.threads, shape.dynamic_shared_bytes,
-                      [=] { kernel(parameters...); });
+  return on_host::launch(name, stream, shape.blocks, shape.threads, shape.dynamic_shared_bytes,
+                         [=] { kernel(parameters...); });
 }
 #endif
 

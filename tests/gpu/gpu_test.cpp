@@ -5,9 +5,10 @@ namespace fovea::test {
 const Gpu& gpu() {
   static const Gpu found = []() -> Gpu {
     try {
-      return {open_device("cuda"), {}};
+      const std::shared_ptr<Device> device = open_device("cuda");
+      return {device, {}, device->fingerprint().starts_with("Simulated GPU")};
     } catch (const Error& error) {
-      return {nullptr, error.what()};
+      return {nullptr, error.what(), false};
     }
   }();
   return found;

@@ -14,6 +14,7 @@ namespace fovea::test {
 struct Gpu {
   std::shared_ptr<Device> device;
   std::string problem;
+  bool simulated = false;  ///< by tests/simulated_gpu: right, and a million times slower
 };
 const Gpu& gpu();
 
@@ -23,4 +24,12 @@ const Gpu& gpu();
   do {                                                                 \
     if (::fovea::test::gpu().device == nullptr)                        \
       GTEST_SKIP() << "needs a GPU: " << ::fovea::test::gpu().problem; \
+  } while (false)
+
+/// For what takes a GPU minutes.
+#define FOVEA_NEEDS_A_REAL_GPU()                                              \
+  do {                                                                        \
+    FOVEA_NEEDS_GPU();                                                        \
+    if (::fovea::test::gpu().simulated)                                       \
+      GTEST_SKIP() << "needs a GPU: a simulated one would take days for this"; \
   } while (false)

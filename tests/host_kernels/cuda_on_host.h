@@ -59,9 +59,17 @@ const uint3& this_block();
 const dim3& block_shape();
 const dim3& grid_shape();
 
-/// Runs every thread of every block to its end. Refuses shapes that a GPU refuses.
-cudaError_t run(const char* name, dim3 blocks, dim3 threads, std::size_t dynamic_shared_bytes,
-                const std::function<void()>& body);
+/// What kernels/launch.h calls: runs the kernel, now or when its stream comes to it. Each program
+/// says which: cuda_on_host_device.cpp or tests/simulated_gpu.
+cudaError_t launch(const char* name, cudaStream_t stream, dim3 blocks, dim3 threads,
+                   std::size_t dynamic_shared_bytes, std::function<void()> body);
+
+/// Whether a GPU takes a launch of this shape.
+bool is_launchable(dim3 blocks, dim3 threads, std::size_t dynamic_shared_bytes);
+
+/// Runs every thread of every block to its end.
+void run(const char* name, dim3 blocks, dim3 threads, std::size_t dynamic_shared_bytes,
+         const std::function<void()>& body);
 
 /// The block's shared memory of this key, made on first use.
 void* shared(const void* key, std::size_t bytes);

@@ -83,3 +83,11 @@ const std::shared_ptr<Device>& cuda_on_host() {
 }
 
 }  // namespace fovea::test
+
+/// At once.
+cudaError_t on_host::launch(const char* name, cudaStream_t, dim3 blocks, dim3 threads,
+                            std::size_t dynamic_shared_bytes, std::function<void()> body) {
+  if (!is_launchable(blocks, threads, dynamic_shared_bytes)) return cudaErrorInvalidConfiguration;
+  run(name, blocks, threads, dynamic_shared_bytes, body);
+  return cudaSuccess;
+}
