@@ -3,7 +3,9 @@
 #include "tests/host_kernels/cuda_on_host.h"
 
 #include <sys/mman.h>
+#ifndef __x86_64__
 #include <ucontext.h>
+#endif
 
 #include <chrono>
 #include <cstdio>
@@ -20,6 +22,33 @@ inline void __sanitizer_start_switch_fiber(void**, const void*, std::size_t) {}
 inline void __sanitizer_finish_switch_fiber(void*, const void**, std::size_t*) {}
 #endif
 
+#ifdef __x86_64__
+// swapcontext() asks the system for the signal mask at every switch, and kernels with barriers
+// switch millions of times. This saves what a function must keep, and goes on on another stack.
+asm(R"(
+  .text
+  .type fovea_switch_stack, @function
+fovea_switch_stack:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+  .size fovea_switch_stack, .-fovea_switch_stack
+)");
+extern "C" void fovea_switch_stack(void** left_at, void* go_on_at);
+#endif
+
 namespace on_host {
 namespace {
 
@@ -28,9 +57,18 @@ constexpr unsigned kMaxThreads = 1024;
 constexpr unsigned kMaxBlocksYZ = 65535;
 constexpr std::size_t kMaxSharedBytes = 227 << 10;
 
+/// Where a stack was left.
+#ifdef __x86_64__
+using Context = void*;
+void switch_stack(Context& from, const Context& to) { fovea_switch_stack(&from, to); }
+#else
+using Context = ucontext_t;
+void switch_stack(Context& from, const Context& to) { swapcontext(&from, &to); }
+#endif
+
 /// A stack to run threads on, one thread at a time.
 struct Fiber {
-  ucontext_t context{};
+  Context context{};
   void* stack = nullptr;
   void* fake_stack = nullptr;  ///< AddressSanitizer's
   Thread thread{};
@@ -42,11 +80,12 @@ struct SharedMemory {
   std::unique_ptr<void, decltype(&std::free)> memory{nullptr, &std::free};
 };
 
-/// Lanes that wait for each other.
+/// Lanes that wait for each other. What they bring goes to two places in turn: a lane may come to
+/// the next exchange while others still read the last one, but to no later one.
 struct Exchange {
   unsigned arrived = 0;
-  std::vector<char> brought;
-  std::shared_ptr<std::vector<char>> complete;
+  unsigned turn = 0;
+  std::vector<char> brought[2];
   std::vector<Fiber*> waiting;
 };
 
@@ -100,7 +139,7 @@ class Launch {
   std::map<std::pair<unsigned, unsigned>, Exchange> exchanges_;  ///< by warp and mask
   std::vector<Fiber*> ready_, free_;
   Fiber* current_ = nullptr;
-  ucontext_t scheduler_{};
+  Context scheduler_{};
   void* scheduler_fake_stack_ = nullptr;
   const void* scheduler_stack_ = nullptr;
   std::size_t scheduler_stack_bytes_ = 0;
@@ -117,13 +156,23 @@ std::vector<std::unique_ptr<Fiber>>& fibers() {
 void fiber_main() { running->work(); }
 
 /// Sets a context to begin at fiber_main on this stack.
-void prepare(ucontext_t& context, void* stack) {
+#ifdef __x86_64__
+void prepare(Context& context, void* stack) {
+  constexpr int kRegisters = 6;  // that the switch will take from here, before it returns
+  void** top = reinterpret_cast<void**>(static_cast<char*>(stack) + kStackBytes);
+  *--top = nullptr;  // as if fiber_main had been called
+  *--top = reinterpret_cast<void*>(&fiber_main);
+  context = std::fill_n(top - kRegisters, kRegisters, nullptr) - kRegisters;
+}
+#else
+void prepare(Context& context, void* stack) {
   getcontext(&context);
   context.uc_stack.ss_sp = stack;
   context.uc_stack.ss_size = kStackBytes;
   context.uc_link = nullptr;
   makecontext(&context, fiber_main, 0);
 }
+#endif
 
 /// Memory behind a page that nobody may touch, so that a stack which overflows is noticed; null
 /// where there is none.
@@ -154,7 +203,7 @@ Fiber* Launch::free_fiber() {
 void Launch::resume(Fiber* fiber) {
   current_ = fiber;
   __sanitizer_start_switch_fiber(&scheduler_fake_stack_, fiber->stack, kStackBytes);
-  swapcontext(&scheduler_, &fiber->context);
+  switch_stack(scheduler_, fiber->context);
   __sanitizer_finish_switch_fiber(scheduler_fake_stack_, nullptr, nullptr);
   current_ = nullptr;
 }
@@ -162,7 +211,7 @@ void Launch::resume(Fiber* fiber) {
 void Launch::suspend() {
   Fiber* self = current_;
   __sanitizer_start_switch_fiber(&self->fake_stack, scheduler_stack_, scheduler_stack_bytes_);
-  swapcontext(&self->context, &scheduler_);
+  switch_stack(self->context, scheduler_);
   __sanitizer_finish_switch_fiber(self->fake_stack, &scheduler_stack_, &scheduler_stack_bytes_);
 }
 
@@ -180,7 +229,7 @@ void Launch::work() {
   free_.push_back(self);
   // Null: this fiber's work is over, and its fake stack with it.
   __sanitizer_start_switch_fiber(nullptr, scheduler_stack_, scheduler_stack_bytes_);
-  setcontext(&scheduler_);
+  switch_stack(self->context, scheduler_);  // for good
 }
 
 void Launch::run_block() {
@@ -235,21 +284,22 @@ void Launch::exchange(unsigned mask, const void* mine, std::size_t bytes, void* 
   const unsigned lane = current_->thread.lane();
   if ((mask >> lane & 1) == 0) die("a lane outside the mask takes part in an exchange of its warp");
   Exchange& exchange = exchanges_[{current_->thread.warp(), mask}];
-  if (exchange.arrived == 0) exchange.brought.assign(bytes * kWarpSize, '\xFF');
-  if (exchange.brought.size() != bytes * kWarpSize) {
-    die("lanes of one warp wait at different exchanges");
+  std::vector<char>& brought = exchange.brought[exchange.turn];
+  if (brought.size() != bytes * kWarpSize) {
+    if (exchange.arrived != 0) die("lanes of one warp wait at different exchanges");
+    brought.assign(bytes * kWarpSize, '\xFF');
   }
-  std::memcpy(exchange.brought.data() + bytes * lane, mine, bytes);
+  std::memcpy(brought.data() + bytes * lane, mine, bytes);
   exchange.arrived |= 1u << lane;
   if (exchange.arrived == mask) {
-    exchange.complete = std::make_shared<std::vector<char>>(std::move(exchange.brought));
     exchange.arrived = 0;
+    exchange.turn ^= 1;
     make_ready(exchange.waiting);
   } else {
     exchange.waiting.push_back(current_);
     suspend();
   }
-  std::memcpy(all, exchange.complete->data(), bytes * kWarpSize);
+  std::memcpy(all, brought.data(), bytes * kWarpSize);
 }
 
 void* Launch::shared(const void* key, std::size_t bytes) {
