@@ -70,17 +70,22 @@ TEST(SimulatedCudnn, AttributesHaveTypesCountsAndTheirTime) {
   expect_refused([&] { finalized.finalize(); }, "finalized twice");
   expect_refused([&] { Draft(draft).with(CUDNN_ATTR_TENSOR_UNIQUE_ID, 1.0f).set(); },
                  "CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE");
-  expect_refused([&] { Draft(draft).with(CUDNN_ATTR_TENSOR_UNIQUE_ID, Sizes{1, 2}).set(); },
-                 "does not have 2 elements");
-  expect_refused([&] { Draft(draft).with(CUDNN_ATTR_CONVOLUTION_DILATIONS, Sizes{1, 1}).set(); },
-                 "cannot be set");
+  expect_refused(
+      [&] {
+        Draft(draft).with(CUDNN_ATTR_TENSOR_UNIQUE_ID, Sizes{1, 2}).set();
+      },
+      "does not have 2 elements");
+  expect_refused(
+      [&] {
+        Draft(draft).with(CUDNN_ATTR_CONVOLUTION_DILATIONS, Sizes{1, 1}).set();
+      },
+      "cannot be set");
   const Descriptor unfinished = draft.set();
   expect_refused(
       [&] { static_cast<void>(unfinished.read<std::int64_t>(CUDNN_ATTR_TENSOR_UNIQUE_ID)); },
       "CUDNN_STATUS_NOT_INITIALIZED");
-  expect_refused(
-      [&] { static_cast<void>(finalized.read<float>(CUDNN_ATTR_TENSOR_UNIQUE_ID)); },
-      "CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE");
+  expect_refused([&] { static_cast<void>(finalized.read<float>(CUDNN_ATTR_TENSOR_UNIQUE_ID)); },
+                 "CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE");
 }
 
 TEST(SimulatedCudnn, OperationsFitTogether) {
@@ -94,7 +99,8 @@ TEST(SimulatedCudnn, OperationsFitTogether) {
   const struct {
     std::string refused, words;
   } cases[] = {
-      {forward_with(x, tensor_draft(1, {2, 8, 5, 5}).set()), "CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED"},
+      {forward_with(x, tensor_draft(1, {2, 8, 5, 5}).set()),
+       "CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED"},
       {forward_with(x, parts.window), "CUDNN_STATUS_BAD_PARAM_DESCRIPTOR_TYPE"},
       {forward_with(y, tensor_draft(3, {2, 16, 4, 3}).make()), "as large as the window makes it"},
       {forward_with(y, tensor_draft(3, {1, 16, 3, 3}).make()), "batch"},
@@ -115,15 +121,17 @@ TEST(SimulatedCudnn, GraphsMakeSense) {
   };
   expect_refused([&] { graph_with(tensor_draft(1, {2, 16, 3, 3})); }, "described in two ways");
   expect_refused(
-      [&] { graph_with(tensor_draft(3, {2, 16, 3, 3}).with(CUDNN_ATTR_TENSOR_IS_VIRTUAL, true)); },
+      [&] {
+        graph_with(tensor_draft(3, {2, 16, 3, 3}).with(CUDNN_ATTR_TENSOR_IS_VIRTUAL, true));
+      },
       "not written and read");
   expect_refused(
       [&] {
-        graph_with(tensor_draft(3, {2, 16, 3, 3}).with(CUDNN_ATTR_TENSOR_STRIDES, Sizes{144, 9, 3, 1}));
+        graph_with(
+            tensor_draft(3, {2, 16, 3, 3}).with(CUDNN_ATTR_TENSOR_STRIDES, Sizes{144, 9, 3, 1}));
       },
       "CUDNN_STATUS_NOT_SUPPORTED_LAYOUT");
-  const Descriptor unknown =
-      Draft{CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR, {}}.make();
+  const Descriptor unknown = Draft{CUDNN_BACKEND_OPERATION_RESAMPLE_FWD_DESCRIPTOR, {}}.make();
   expect_refused([&] { make_graph(unknown); }, "CUDNN_STATUS_NOT_SUPPORTED_GRAPH_PATTERN");
 }
 
@@ -163,13 +171,22 @@ TEST_F(Execution, TakesWhatThePlanNeedsAndNoMore) {
   expect_refused([&] { execute({kX, kY}, {x, y}, workspace); }, "no pointer for tensor 2");
   expect_refused([&] { execute({kX, kW, kY, kBias}, {x, w, y, w}, workspace); }, "tensor 4, which");
   expect_refused([&] { execute({kX, kX, kY}, {x, w, y}, workspace); }, "an id comes twice");
-  expect_refused([&] { execute({kX, kY, kY}, {x, w}, workspace); }, "3 ids for 2 pointers");
   expect_refused([&] { execute(ids, {x, nullptr, y}, workspace); }, "tensor 2 is null");
-  expect_refused([&] { execute(ids, {x, static_cast<char*>(w) + 8, y}, workspace); },
-                 "CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER");
+  expect_refused(
+      [&] {
+        execute(ids, {x, static_cast<char*>(w) + 8, y}, workspace);
+      },
+      "CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER");
   expect_refused([&] { execute(ids, {y, w, y}, workspace); }, "tensor 3 overlaps tensor 1");
   expect_refused([&] { execute(ids, {x, w, y}, nullptr); }, "needs a workspace");
   expect_refused([&] { execute(ids, {x, w, y}, y); }, "overlaps the workspace");
+}
+
+TEST(SimulatedCudnn, EachIdOfAVariantPackHasAPointer) {
+  Descriptor pack(library(), CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+  pack.set_array<std::int64_t>(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, Sizes{1, 2, 3});
+  pack.set_array<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::vector<void*>(2));
+  expect_refused([&] { pack.finalize(); }, "3 ids for 2 pointers");
 }
 
 TEST_F(Execution, EndsAtMemoryThatIsNotTheDevices) {

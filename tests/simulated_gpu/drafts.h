@@ -1,4 +1,5 @@
-// cuDNN's descriptors before they are made, for tests to build graphs of their own or to spoil them.
+// cuDNN's descriptors before they are made, for tests to build graphs of their own or to spoil
+// them.
 #pragma once
 
 #include <functional>

@@ -86,7 +86,7 @@ TEST(SimulatedLibraries, CudnnConvolvesAsTheReference) {
     }
     expected["conv2d_bias_act" + suffix] = 94;  // with bias, relu, residual and relu; one residual
   }
-  expected["conv2d_batch_norm_act f16"] = 5;
+  expected["conv2d_batch_norm_act f16"] = 4;
   EXPECT_EQ(check_all_cases("cudnn"), expected);
 }
 

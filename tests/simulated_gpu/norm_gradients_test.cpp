@@ -2,6 +2,9 @@
 // one graph, against the reference's ops one after the other.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "cuda/cudnn/plan.h"
 #include "fovea/ops/conv.h"
 #include "fovea/ops/norm.h"
@@ -25,8 +28,7 @@ class Pieces {
     return keep(tensor_draft(id, sizes).make());
   }
   const Descriptor& virtual_tensor(const Sizes& sizes) {
-    return keep(
-        tensor_draft(next_id_++, sizes).with(CUDNN_ATTR_TENSOR_IS_VIRTUAL, true).make());
+    return keep(tensor_draft(next_id_++, sizes).with(CUDNN_ATTR_TENSOR_IS_VIRTUAL, true).make());
   }
   const Descriptor& function(cudnnPointwiseMode_t mode) {
     Draft draft{CUDNN_BACKEND_POINTWISE_DESCRIPTOR, {}};
@@ -79,14 +81,14 @@ const Sizes kDySizes = {2, 16, 3, 3}, kWSizes = {16, 8, 3, 3}, kXSizes = {2, 8, 
 std::unique_ptr<Descriptor> norm_gradients_plan() {
   Pieces p;
   const Descriptor& dx = p.virtual_tensor(kXSizes);
-  p.add(Draft{CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, {}}
-            .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
-                  p.keep(window_draft().make()))
-            .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, p.tensor(kDy, kDySizes))
-            .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, p.tensor(kW, kWSizes))
-            .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dx)
-            .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, 1.0f)
-            .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, 0.0f));
+  p.add(
+      Draft{CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, {}}
+          .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, p.keep(window_draft().make()))
+          .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, p.tensor(kDy, kDySizes))
+          .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, p.tensor(kW, kWSizes))
+          .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dx)
+          .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, 1.0f)
+          .with(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA, 0.0f));
   const Descriptor& x = p.tensor(kX, kXSizes);
   const Descriptor& mean = p.tensor(kMean, kChannels);
   const Descriptor& inverse = p.tensor(kInverse, kChannels);
@@ -96,12 +98,12 @@ std::unique_ptr<Descriptor> norm_gradients_plan() {
   y = &p.pointwise(CUDNN_POINTWISE_MUL, *y, gamma, kXSizes);
   y = &p.pointwise(CUDNN_POINTWISE_ADD, *y, p.tensor(kBeta, kChannels), kXSizes);
   const Descriptor& masked = p.tensor(kMasked, kXSizes);
-  p.add(Draft{CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, {}}
-            .with(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR,
-                  p.function(CUDNN_POINTWISE_RELU_BWD))
-            .with(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, *y)
-            .with(CUDNN_ATTR_OPERATION_POINTWISE_DYDESC, dx)
-            .with(CUDNN_ATTR_OPERATION_POINTWISE_DXDESC, masked));
+  p.add(
+      Draft{CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR, {}}
+          .with(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, p.function(CUDNN_POINTWISE_RELU_BWD))
+          .with(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, *y)
+          .with(CUDNN_ATTR_OPERATION_POINTWISE_DYDESC, dx)
+          .with(CUDNN_ATTR_OPERATION_POINTWISE_DXDESC, masked));
   Draft sums{CUDNN_BACKEND_OPERATION_BN_BWD_WEIGHTS_DESCRIPTOR, {}};
   sums.with(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MATH_PREC, CUDNN_DATA_FLOAT)
       .with(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_X_DESC, x)
@@ -161,9 +163,7 @@ TEST(SimulatedCudnn, NormGradientsAreTheReferences) {
 
   const std::unique_ptr<Descriptor> plan = norm_gradients_plan();
   std::vector<DeviceMemory> memory;
-  for (const Tensor* input : {&dy, &w, &x, &mean, &inverse, &gamma, &beta}) {
-    memory.emplace_back(*input);
-  }
+  for (const Tensor& input : {dy, w, x, mean, inverse, gamma, beta}) memory.emplace_back(input);
   memory.emplace_back(x.bytes());
   for (int i = 0; i < 5; ++i) memory.emplace_back(8 * sizeof(float));
   std::vector<std::int64_t> ids;

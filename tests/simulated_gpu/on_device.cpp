@@ -88,8 +88,9 @@ LowerResult lower(const Op& op, std::span<const Tensor> inputs, const HowToLower
   const std::vector<ValueType> output_types = op.infer(input_types);
   const std::vector<Layout> layouts(inputs.size());
   const bool used[] = {true, true, true, true};
-  const LowerRequest request{input_types,    output_types, layouts, {used, output_types.size()}, {}, 1,
-                             how.allow_tf32, how.variant};
+  const LowerRequest request{
+      input_types, output_types,   layouts,    {used, output_types.size()}, {},
+      1,           how.allow_tf32, how.variant};
   for (const KernelTable::Candidate& known : library_table().candidates(op.name())) {
     if (known.name == how.candidate) return known.factory(op, request);
   }

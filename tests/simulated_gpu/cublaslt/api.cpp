@@ -129,10 +129,9 @@ std::vector<Algorithm> algorithms_for(const Product& product, const Preference& 
   workspaces.push_back(0);
   std::vector<Algorithm> algorithms;
   for (const std::uint32_t bytes : workspaces) {
-    algorithms.push_back(
-        {kMagic, product.hash(), bytes, preference.alignment_a, preference.alignment_b,
-         preference.alignment_c, preference.alignment_d,
-         product.has_bias() ? alignment_of(product.operation.bias) : 1});
+    algorithms.push_back({kMagic, product.hash(), bytes, preference.alignment_a,
+                          preference.alignment_b, preference.alignment_c, preference.alignment_d,
+                          product.has_bias() ? alignment_of(product.operation.bias) : 1});
   }
   return algorithms;
 }
@@ -285,11 +284,9 @@ SIMULATED_API cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
     require(wanted > 0 && results != nullptr && found != nullptr, CUBLAS_STATUS_INVALID_VALUE,
             "no room for results");
     *found = 0;
-    const Product product =
-        product_of(checked<Operation>(operation), checked<Layout>(a), checked<Layout>(b),
-                   checked<Layout>(c), checked<Layout>(d));
-    for (const Algorithm& algorithm :
-         algorithms_for(product, checked<Preference>(preference))) {
+    const Product product = product_of(checked<Operation>(operation), checked<Layout>(a),
+                                       checked<Layout>(b), checked<Layout>(c), checked<Layout>(d));
+    for (const Algorithm& algorithm : algorithms_for(product, checked<Preference>(preference))) {
       if (*found == wanted) break;
       cublasLtMatmulHeuristicResult_t& result = results[(*found)++];
       result = {};
@@ -327,9 +324,8 @@ SIMULATED_API cublasStatus_t cublasLtMatmul(
     // The factors are the host's and may change as soon as this returns.
     const double alpha_now = *static_cast<const float*>(alpha);
     const double beta_now = *static_cast<const float*>(beta);
-    const cudaError_t status = simulated_gpu::enqueue(stream, "cublasLtMatmul", [=] {
-      multiply(product, alpha_now, beta_now, pointers);
-    });
+    const cudaError_t status = simulated_gpu::enqueue(
+        stream, "cublasLtMatmul", [=] { multiply(product, alpha_now, beta_now, pointers); });
     require(status == cudaSuccess, CUBLAS_STATUS_EXECUTION_FAILED, "the stream refuses work");
   });
 }

@@ -105,9 +105,9 @@ Product product_of(const Operation& operation, const Layout& a, const Layout& b,
   require_support(operation.compute == CUBLAS_COMPUTE_32F || tf32,
                   "only computing in f32 or TF32 is simulated");
   require_support(!tf32 || a.type == CUDA_R_32F, "TF32 is for f32");
-  require_support(operation.epilogue == CUBLASLT_EPILOGUE_DEFAULT || product.has_bias() ||
-                      product.has_relu(),
-                  "epilogue " + std::to_string(operation.epilogue) + " is not simulated");
+  require_support(
+      operation.epilogue == CUBLASLT_EPILOGUE_DEFAULT || product.has_bias() || product.has_relu(),
+      "epilogue " + std::to_string(operation.epilogue) + " is not simulated");
   require_support(!product.has_bias() || operation.bias_type == -1 || operation.bias_type == d.type,
                   "a bias of another type than D's is not simulated");
   return product;
@@ -119,10 +119,10 @@ void check_memory(const Product& product, const Pointers& pointers) {
   require_device_memory(pointers.c, extent_bytes(product.c), "cuBLASLt's C");
   require_device_memory(pointers.d, extent_bytes(product.d), "cuBLASLt's D");
   if (product.has_bias()) {
-    require_device_memory(product.operation.bias,
-                          static_cast<std::size_t>(product.d.rows) *
-                              bytes_of(type_of(product.d.type)),
-                          "cuBLASLt's bias");
+    require_device_memory(
+        product.operation.bias,
+        static_cast<std::size_t>(product.d.rows) * bytes_of(type_of(product.d.type)),
+        "cuBLASLt's bias");
   }
   if (pointers.workspace_bytes > 0) {
     require_device_memory(pointers.workspace, pointers.workspace_bytes, "cuBLASLt's workspace");
@@ -138,9 +138,9 @@ void multiply(const Product& product, double alpha, double beta, const Pointers&
   if (beta != 0) before = loaded(pointers.c, product.c, CUBLAS_OP_N, false);
   if (pointers.workspace_bytes > 0) fill_with_nan(pointers.workspace, pointers.workspace_bytes);
   for (std::int64_t j = 0; j < d.columns; ++j) {  // not what lies between the columns
-    fill_with_nan(static_cast<char*>(pointers.d) +
-                      static_cast<std::size_t>(j * d.leading) * bytes_of(type),
-                  static_cast<std::size_t>(d.rows) * bytes_of(type));
+    fill_with_nan(
+        static_cast<char*>(pointers.d) + static_cast<std::size_t>(j * d.leading) * bytes_of(type),
+        static_cast<std::size_t>(d.rows) * bytes_of(type));
   }
   const auto a = loaded(pointers.a, product.a, product.operation.transpose_a, tf32);
   const auto b = loaded(pointers.b, product.b, product.operation.transpose_b, tf32);
@@ -154,8 +154,7 @@ void multiply(const Product& product, double alpha, double beta, const Pointers&
       for (std::size_t j = 0; j < columns; ++j) row[j] += factor * b[k * columns + j];
     }
     const auto place = static_cast<std::int64_t>(i);
-    const double bias =
-        product.has_bias() ? load(product.operation.bias, type, place) : 0;
+    const double bias = product.has_bias() ? load(product.operation.bias, type, place) : 0;
     for (std::size_t j = 0; j < columns; ++j) {
       double value = alpha * row[j] + bias;
       if (beta != 0) value += beta * before[i * columns + j];

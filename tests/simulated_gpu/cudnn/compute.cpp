@@ -7,8 +7,8 @@ namespace {
 
 using Kind = Operation::Kind;
 
-/// Calls visit(x's pixel, w's tap, y's pixel) for all three that meet, each the index of the pixel's
-/// or the tap's first channel; for the filters of all groups at once.
+/// Calls visit(x's pixel, w's tap, y's pixel) for all three that meet, each the index of the
+/// pixel's or the tap's first channel; for the filters of all groups at once.
 template <class Visit>
 void for_each_meeting(const Window& window, const Values& x, const Values& w, const Values& y,
                       const Visit& visit) {
@@ -37,24 +37,27 @@ void convolve(const Operation& operation, X& x, W& w, Y& y) {
   const auto channels = static_cast<std::size_t>(w.sizes[3]);  // of one group
   const std::size_t groups = static_cast<std::size_t>(x.sizes[3]) / channels;
   const std::size_t filter_size = w.elements.size() / filters;
-  for_each_meeting(
-      operation.window, x, w, y, [&](std::size_t pixel, std::size_t tap, std::size_t result) {
-        for (std::size_t k = 0; k < filters; ++k) {
-          const std::size_t group = k / (filters / groups);
-          auto* const x_channels = x.elements.data() + pixel + group * channels;
-          auto* const w_channels = w.elements.data() + tap + k * filter_size;
-          auto& y_channel = y.elements[result + k];
-          if constexpr (!std::is_const_v<Y>) {
-            double sum = 0;
-            for (std::size_t c = 0; c < channels; ++c) sum += x_channels[c] * w_channels[c];
-            y_channel += sum;
-          } else if constexpr (!std::is_const_v<X>) {
-            for (std::size_t c = 0; c < channels; ++c) x_channels[c] += y_channel * w_channels[c];
-          } else {
-            for (std::size_t c = 0; c < channels; ++c) w_channels[c] += y_channel * x_channels[c];
-          }
-        }
-      });
+  for_each_meeting(operation.window, x, w, y,
+                   [&](std::size_t pixel, std::size_t tap, std::size_t result) {
+                     for (std::size_t k = 0; k < filters; ++k) {
+                       const std::size_t group = k / (filters / groups);
+                       auto* const x_channels = x.elements.data() + pixel + group * channels;
+                       auto* const w_channels = w.elements.data() + tap + k * filter_size;
+                       auto& y_channel = y.elements[result + k];
+                       if constexpr (!std::is_const_v<Y>) {
+                         double sum = 0;
+                         for (std::size_t c = 0; c < channels; ++c)
+                           sum += x_channels[c] * w_channels[c];
+                         y_channel += sum;
+                       } else if constexpr (!std::is_const_v<X>) {
+                         for (std::size_t c = 0; c < channels; ++c)
+                           x_channels[c] += y_channel * w_channels[c];
+                       } else {
+                         for (std::size_t c = 0; c < channels; ++c)
+                           w_channels[c] += y_channel * x_channels[c];
+                       }
+                     }
+                   });
 }
 
 Values convolution(const Operation& operation, const Values& first, const Values& second) {

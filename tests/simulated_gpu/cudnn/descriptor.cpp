@@ -28,9 +28,7 @@ Descriptor& checked(const void* descriptor) {
   return *static_cast<Descriptor*>(const_cast<void*>(descriptor));
 }
 
-std::string named(cudnnBackendAttributeName_t name) {
-  return "attribute " + std::to_string(name);
-}
+std::string named(cudnnBackendAttributeName_t name) { return "attribute " + std::to_string(name); }
 
 /// Fails unless the attribute has such a type.
 void check_type(const Rule& rule, cudnnBackendAttributeType_t type) {

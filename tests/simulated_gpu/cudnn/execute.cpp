@@ -167,8 +167,8 @@ void execute(cudnnHandle_t handle, cudaStream_t stream, const ContentPtr& plan,
   work.tensor_core =
       find_engine(engine.one<std::int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX))->tensor_core;
   work.workspace = pack->one_or<void*>(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, nullptr);
-  work.workspace_bytes = static_cast<std::size_t>(
-      plan->one<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
+  work.workspace_bytes =
+      static_cast<std::size_t>(plan->one<std::int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE));
   const auto ids = pack->all<std::int64_t>(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
   const auto pointers = pack->all<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
   for (std::size_t i = 0; i < ids.size(); ++i) work.pointers[ids[i]] = pointers[i];

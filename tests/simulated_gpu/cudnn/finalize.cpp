@@ -22,7 +22,8 @@ void complete_heuristics(Content& content) {
   std::vector<ContentPtr> results;
   for (const Engine& engine : engines()) {
     if (engine.mode != mode) continue;
-    results.push_back(proposed_config(engine, content.child(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH)));
+    results.push_back(
+        proposed_config(engine, content.child(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH)));
   }
   require(!results.empty(), CUDNN_STATUS_NOT_SUPPORTED,
           "no engines in mode " + std::to_string(mode));
@@ -58,8 +59,7 @@ void complete_plan(Content& content) {
   const auto handle = content.one_or<cudnnHandle_t>(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, nullptr);
   require(handle != nullptr || content.has(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP),
           CUDNN_STATUS_BAD_PARAM, "a plan needs a handle, or a device that is described");
-  require(handle == graph.handle, CUDNN_STATUS_BAD_PARAM,
-          "the plan's handle is not its graph's");
+  require(handle == graph.handle, CUDNN_STATUS_BAD_PARAM, "the plan's handle is not its graph's");
   content.put(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
               std::vector{engine_of(engine).workspace_bytes});
 }

@@ -51,7 +51,8 @@ void check_window(const Window& window, const Tensor& x, const Tensor& w, const 
   require_shape(y.sizes[0] == x.sizes[0], "a batch of y is not one of x");
   require_shape(y.sizes[1] == w.sizes[0], "y's channels are not the filters");
   require_shape(x.sizes[1] % w.sizes[1] == 0, "the filters' channels do not divide x's");
-  require_shape(w.sizes[0] % (x.sizes[1] / w.sizes[1]) == 0, "the groups do not divide the filters");
+  require_shape(w.sizes[0] % (x.sizes[1] / w.sizes[1]) == 0,
+                "the groups do not divide the filters");
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t reach = window.dilation[i] * (w.sizes[i + 2] - 1) + 1;
     const std::int64_t room = x.sizes[i + 2] + window.before[i] + window.after[i] - reach;
@@ -87,9 +88,8 @@ Pointwise pointwise_of(const Content& content) {
   require_f32(content, CUDNN_ATTR_POINTWISE_MATH_PREC);
   Pointwise pointwise;
   pointwise.mode = content.one<cudnnPointwiseMode_t>(CUDNN_ATTR_POINTWISE_MODE);
-  pointwise.nan_passes =
-      content.one_or(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION, CUDNN_NOT_PROPAGATE_NAN) ==
-      CUDNN_PROPAGATE_NAN;
+  pointwise.nan_passes = content.one_or(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION,
+                                        CUDNN_NOT_PROPAGATE_NAN) == CUDNN_PROPAGATE_NAN;
   pointwise.lower = content.real_or(CUDNN_ATTR_POINTWISE_RELU_LOWER_CLIP, 0);
   pointwise.upper = content.real_or(CUDNN_ATTR_POINTWISE_RELU_UPPER_CLIP,
                                     std::numeric_limits<double>::infinity());
@@ -143,9 +143,9 @@ Operation pointwise_operation_of(const Content& content) {
   }
   const bool complete = tensors == 0 && content.has(output) && content.has(inputs.front()) &&
                         content.has(inputs.back());
-  require(complete, CUDNN_STATUS_BAD_PARAM,
-          "these are not the tensors of pointwise mode " +
-              std::to_string(operation.pointwise.mode));
+  require(
+      complete, CUDNN_STATUS_BAD_PARAM,
+      "these are not the tensors of pointwise mode " + std::to_string(operation.pointwise.mode));
   operation.outputs = {tensor_of(*content.child(output))};
   for (const auto name : inputs) {
     operation.inputs.push_back(tensor_of(*content.child(name)));
@@ -242,13 +242,13 @@ Window window_of(const Content& content) {
 Operation operation_of(const Content& content) {
   switch (content.type) {
     case CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR:
-      return convolution_of(content, Kind::forward,
-                            {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
-                             CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
-                             CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA,
-                             CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
-                             CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
-                             CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y});
+      return convolution_of(
+          content, Kind::forward,
+          {CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
+           CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+           CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA,
+           CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+           CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y});
     case CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR:
       return convolution_of(content, Kind::backward_data,
                             {CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
