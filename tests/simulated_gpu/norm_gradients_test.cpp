@@ -131,40 +131,60 @@ Tensor numbers(std::uint64_t key, const Shape& shape, double low, double high) {
   return Tensor::from(shape, narrow);
 }
 
-TEST(SimulatedCudnn, NormGradientsAreTheReferences) {
-  constexpr double kEpsilon = 1e-3;
-  const Tensor dy = numbers(1, {2, 3, 3, 16}, -1, 1), w = numbers(2, {16, 3, 3, 8}, -1, 1);
-  const Tensor x = numbers(3, {2, 5, 5, 8}, -1, 3);
-  const Tensor mean = numbers(4, {8}, 0, 2), var = numbers(5, {8}, 0.5, 2);
-  const Tensor gamma = numbers(6, {8}, -1, 2), beta = numbers(7, {8}, -1, 1);
-  Tensor inverse({8}, DType::f32);
-  for (std::size_t c = 0; c < 8; ++c) {
-    inverse.data<float>()[c] =
-        static_cast<float>(1 / std::sqrt(double{var.span<float>()[c]} + kEpsilon));
-  }
+constexpr double kEpsilon = 1e-3;
 
+/// What the graph reads, in the order of its ids.
+struct Inputs {
+  Tensor dy = numbers(1, {2, 3, 3, 16}, -1, 1), w = numbers(2, {16, 3, 3, 8}, -1, 1);
+  Tensor x = numbers(3, {2, 5, 5, 8}, -1, 3);
+  Tensor mean = numbers(4, {8}, 0, 2), var = numbers(5, {8}, 0.5, 2);
+  Tensor gamma = numbers(6, {8}, -1, 2), beta = numbers(7, {8}, -1, 1);
+
+  /// What the graph reads instead of the variance.
+  Tensor inverse() const {
+    Tensor result({8}, DType::f32);
+    for (std::int64_t c = 0; c < 8; ++c) {
+      result.data<float>()[c] = static_cast<float>(1 / std::sqrt(var.item(c) + kEpsilon));
+    }
+    return result;
+  }
+};
+
+struct Results {
+  Tensor masked;  ///< the gradient of relu's input
+  Tensor gamma_gradient, beta_gradient;
+  Tensor dx;  ///< of the batch norm
+};
+
+template <class DerivedOp>
+std::vector<Tensor> reference(const DerivedOp& op, const std::vector<Tensor>& inputs) {
+  return run_reference(std::make_shared<const DerivedOp>(op), inputs);
+}
+
+Results expected_of(const Inputs& inputs) {
   const auto wide = [](const Tensor& tensor) { return tensor.to(DType::f64); };
+  const Tensor x = wide(inputs.x), gamma = wide(inputs.gamma), mean = wide(inputs.mean),
+               var = wide(inputs.var);
   ops::BatchNormInference norm;
   norm.epsilon = kEpsilon;
-  const Tensor y =
-      run_reference(std::make_shared<const ops::BatchNormInference>(norm),
-                    std::vector{wide(x), wide(gamma), wide(beta), wide(mean), wide(var)})[0];
-  Tensor masked = run_reference(
-      std::make_shared<const ops::Conv2dBackwardData>(ops::ConvAttributes{}, Size2(5, 5)),
-      std::vector{wide(dy), wide(w)})[0];
+  const Tensor y = reference(norm, {x, gamma, wide(inputs.beta), mean, var})[0];
+  Tensor masked =
+      reference(ops::Conv2dBackwardData({}, Size2(5, 5)), {wide(inputs.dy), wide(inputs.w)})[0];
   for (std::size_t i = 0; i < y.span<double>().size(); ++i) {
     if (y.span<double>()[i] <= 0) masked.data<double>()[i] = 0;
   }
   ops::BatchNormBackward backward;
   backward.epsilon = kEpsilon;
-  const std::vector<Tensor> expected =
-      run_reference(std::make_shared<const ops::BatchNormBackward>(backward),
-                    std::vector{masked, wide(x), wide(gamma), wide(mean), wide(var)});
+  const std::vector<Tensor> gradients = reference(backward, {masked, x, gamma, mean, var});
+  return {masked, gradients[1], gradients[2], gradients[0]};
+}
 
-  const std::unique_ptr<Descriptor> plan = norm_gradients_plan();
+Results run_graph(const Inputs& inputs) {
   std::vector<DeviceMemory> memory;
-  for (const Tensor& input : {dy, w, x, mean, inverse, gamma, beta}) memory.emplace_back(input);
-  memory.emplace_back(x.bytes());
+  for (const Tensor& input : {inputs.dy, inputs.w, inputs.x, inputs.mean, inputs.inverse(),
+                              inputs.gamma, inputs.beta, inputs.x}) {
+    memory.emplace_back(input);  // the last one is the place of what is masked
+  }
   for (int i = 0; i < 5; ++i) memory.emplace_back(8 * sizeof(float));
   std::vector<std::int64_t> ids;
   std::vector<void*> pointers;
@@ -172,6 +192,7 @@ TEST(SimulatedCudnn, NormGradientsAreTheReferences) {
     ids.push_back(static_cast<std::int64_t>(ids.size()) + 1);
     pointers.push_back(one.get());
   }
+  const std::unique_ptr<Descriptor> plan = norm_gradients_plan();
   const DeviceMemory workspace(4096);
   Descriptor pack(library(), CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
   pack.set_array<std::int64_t>(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids);
@@ -182,22 +203,27 @@ TEST(SimulatedCudnn, NormGradientsAreTheReferences) {
   simulated_libraries().cudnn->execute(*plan, pack, stream.get());
   stream.synchronize();
 
-  const auto result = [&](std::int64_t id) {
-    return memory[static_cast<std::size_t>(id - 1)].download({{8}, DType::f32});
-  };
-  const Tensor stored = memory[kMasked - 1].download({x.shape(), DType::f32});
-  EXPECT_LE(relative_error(stored, masked), 1e-6);
-  EXPECT_LE(relative_error(result(kFirstResult), expected[1]), 1e-6) << "gamma's gradient";
-  EXPECT_LE(relative_error(result(kFirstResult + 1), expected[2]), 1e-6) << "beta's gradient";
-  const Tensor of_dy = result(kFirstResult + 2), of_x = result(kFirstResult + 3),
-               offset = result(kFirstResult + 4);
-  Tensor dx(x.shape(), DType::f32);
-  for (std::size_t i = 0; i < x.span<float>().size(); ++i) {
-    const std::size_t c = i % 8;
-    dx.data<float>()[i] = of_dy.span<float>()[c] * stored.span<float>()[i] +
-                          of_x.span<float>()[c] * x.span<float>()[i] + offset.span<float>()[c];
+  const Tensor masked = memory[kMasked - 1].download({inputs.x.shape(), DType::f32});
+  std::vector<Tensor> sums;
+  for (std::size_t i = 0; i < 5; ++i) {
+    sums.push_back(memory[kFirstResult - 1 + i].download({{8}, DType::f32}));
   }
-  EXPECT_LE(relative_error(dx, expected[0]), 1e-5);
+  Tensor dx(inputs.x.shape(), DType::f32);
+  for (std::int64_t i = 0; i < dx.numel(); ++i) {
+    const std::int64_t c = i % 8;
+    dx.data<float>()[i] = static_cast<float>(sums[2].item(c) * masked.item(i) +
+                                             sums[3].item(c) * inputs.x.item(i) + sums[4].item(c));
+  }
+  return {masked, sums[0], sums[1], dx};
+}
+
+TEST(SimulatedCudnn, NormGradientsAreTheReferences) {
+  const Inputs inputs;
+  const Results expected = expected_of(inputs), results = run_graph(inputs);
+  EXPECT_LE(relative_error(results.masked, expected.masked), 1e-6);
+  EXPECT_LE(relative_error(results.gamma_gradient, expected.gamma_gradient), 1e-6);
+  EXPECT_LE(relative_error(results.beta_gradient, expected.beta_gradient), 1e-6);
+  EXPECT_LE(relative_error(results.dx, expected.dx), 1e-6);
 }
 
 }  // namespace

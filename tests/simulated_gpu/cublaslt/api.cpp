@@ -1,7 +1,8 @@
 // A libcublasLt.so.13 without a GPU: the functions that this project resolves. They check what the
 // documentation asks for and compute on the host what the descriptors say.
 #include <algorithm>
-#include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -180,9 +181,9 @@ cublasStatus_t guarded(const Call& call) noexcept {
     call();
     return CUBLAS_STATUS_SUCCESS;
   } catch (const Failure& failure) {
-    // cuBLASLt has no call that tells more than the status.
-    if (std::getenv("SIMULATED_CUBLASLT_LOG") != nullptr) {
-      std::fprintf(stderr, "simulated cuBLASLt: %s\n", failure.words.c_str());
+    // No call tells more than the status, so this is a log, as cuBLASLt itself has one.
+    if (std::getenv("CUBLASLT_LOG_LEVEL") != nullptr) {
+      std::fprintf(stderr, "cuBLASLt: %s\n", failure.words.c_str());
     }
     return failure.status;
   } catch (const std::bad_alloc&) {

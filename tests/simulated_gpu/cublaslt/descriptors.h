@@ -10,8 +10,8 @@
 
 namespace simulated_gpu::cublaslt {
 
-/// Thrown by what a call leads to; the call returns the status and, where the environment asks for
-/// it, says why.
+/// Thrown by what a call leads to; the call returns the status and, with CUBLASLT_LOG_LEVEL in the
+/// environment, says why.
 struct Failure {
   cublasStatus_t status;
   std::string words;
