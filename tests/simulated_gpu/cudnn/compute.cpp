@@ -90,7 +90,7 @@ double pointwise(const Pointwise& f, double a, double b) {
     case CUDNN_POINTWISE_RELU_FWD:
       return relu(f, a);
     case CUDNN_POINTWISE_RELU_BWD:
-      return a <= f.lower ? f.slope * b : a < f.upper ? b : std::isnan(a) ? a : 0;
+      return a <= f.lower ? f.slope * b : a <= f.upper ? b : std::isnan(a) ? a : 0;
     default:
       return a;
   }

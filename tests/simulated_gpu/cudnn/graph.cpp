@@ -35,6 +35,8 @@ std::set<std::int64_t> written_tensors(const Graph& graph) {
   std::set<std::int64_t> written, read;
   for (const Operation& operation : graph.operations) {
     for (const Tensor& output : operation.outputs) {
+      require(!output.is_virtual || !operation.is_convolution() || operation.beta == 0,
+              CUDNN_STATUS_BAD_PARAM, named(output) + " is virtual, but added to");
       require(written.insert(output.id).second, CUDNN_STATUS_BAD_PARAM,
               named(output) + " is written twice");
     }
