@@ -25,14 +25,14 @@ set_target_properties(simulated_cublaslt PROPERTIES OUTPUT_NAME libcublasLt.so.1
 
 # Tests of the two, through the CUDA device's bindings and those of our kernels that work beside the
 # libraries, compiled for the host as in tests/host_kernels.
-set(kernel_sources ${PROJECT_SOURCE_DIR}/kernels/bias.cu ${PROJECT_SOURCE_DIR}/kernels/batch_norm.cu)
+set(kernels_beside ${PROJECT_SOURCE_DIR}/kernels/bias.cu ${PROJECT_SOURCE_DIR}/kernels/batch_norm.cu)
 file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_test.cpp)
-add_executable(test_simulated_libraries ${sources} ${kernel_sources}
+add_executable(test_simulated_libraries ${sources} ${kernels_beside}
   ${CMAKE_CURRENT_LIST_DIR}/on_device.cpp ${PROJECT_SOURCE_DIR}/tests/host_kernels/cuda_on_host.cpp
   ${PROJECT_SOURCE_DIR}/cuda/bind.cpp ${PROJECT_SOURCE_DIR}/cuda/check.cpp
   ${PROJECT_SOURCE_DIR}/cuda/shared_library.cpp)
 fovea_use_cuda_libraries(test_simulated_libraries)
-set_source_files_properties(${kernel_sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+set_source_files_properties(${kernels_beside} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
 fovea_compiler_options(test_simulated_libraries)
 if(NOT FOVEA_SANITIZE)
   fovea_sanitize(test_simulated_libraries)
