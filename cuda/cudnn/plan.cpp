@@ -169,21 +169,25 @@ std::unique_ptr<Plan> Plan::build(std::shared_ptr<Target> target,
 
 const Descriptor& Plan::variant_pack(std::span<const std::int64_t> ids,
                                      std::span<void* const> pointers, void* workspace) {
-  std::array<void*, VariantPack::kMaxPointers> wanted{};
-  FOVEA_REQUIRE(pointers.size() < wanted.size(), internal, pointers.size(), " tensors");
-  std::copy(pointers.begin(), pointers.end(), wanted.begin());
-  wanted.back() = workspace;
+  VariantPack wanted;
+  FOVEA_REQUIRE(pointers.size() < wanted.pointers.size() && ids.size() == pointers.size(), internal,
+                pointers.size(), " tensors under ", ids.size(), " names");
+  std::copy(pointers.begin(), pointers.end(), wanted.pointers.begin());
+  std::copy(ids.begin(), ids.end(), wanted.ids.begin());
+  wanted.pointers.back() = workspace;
   for (const VariantPack& pack : packs_) {
-    if (pack.descriptor && pack.pointers == wanted) return pack.descriptor;
+    if (pack.descriptor && pack.pointers == wanted.pointers && pack.ids == wanted.ids) {
+      return pack.descriptor;
+    }
   }
   Descriptor descriptor(target_->library(), CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
   descriptor.set_array(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids);
   descriptor.set_array<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, pointers);
   descriptor.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
   descriptor.finalize();
+  wanted.descriptor = std::move(descriptor);
   VariantPack& pack = packs_[next_pack_++ % packs_.size()];
-  pack.pointers = wanted;
-  pack.descriptor = std::move(descriptor);
+  pack = std::move(wanted);
   return pack.descriptor;
 }
 

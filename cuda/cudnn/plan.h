@@ -63,7 +63,7 @@ class Plan {
   std::int64_t workspace_bytes() const { return workspace_bytes_; }
 
   /// Puts the convolution into the stream. `ids` and `pointers` pair up. Allocates only when these
-  /// pointers come for the first time, or again after several others.
+  /// come for the first time, or again after several others.
   void execute(std::span<const std::int64_t> ids, std::span<void* const> pointers, void* workspace,
                cudaStream_t stream);
 
@@ -71,6 +71,7 @@ class Plan {
   struct VariantPack {
     static constexpr std::size_t kMaxPointers = 6;  // five tensors and the workspace
     std::array<void*, kMaxPointers> pointers{};
+    std::array<std::int64_t, kMaxPointers> ids{};
     Descriptor descriptor;
   };
   Plan(std::shared_ptr<Target> target, std::shared_ptr<const OperationGraph> graph,
