@@ -15,6 +15,7 @@ if(FOVEA_CUDA STREQUAL "SIMULATED")
   find_package(CUDAToolkit 12.0 REQUIRED)
   set(FOVEA_HAS_CUDA ON)
   set(FOVEA_SIMULATED_GPU ON)
+  set(FOVEA_SIMULATED_LIBRARIES ${PROJECT_BINARY_DIR}/simulated)  # cuDNN's and cuBLASLt's folder
 elseif(FOVEA_CUDA)
   include(CheckLanguage)
   if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX} AND EXISTS /usr/local/cuda/bin/nvcc)

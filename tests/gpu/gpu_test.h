@@ -27,9 +27,9 @@ const Gpu& gpu();
   } while (false)
 
 /// For what takes a GPU minutes.
-#define FOVEA_NEEDS_A_REAL_GPU()                                              \
-  do {                                                                        \
-    FOVEA_NEEDS_GPU();                                                        \
-    if (::fovea::test::gpu().simulated)                                       \
+#define FOVEA_NEEDS_A_REAL_GPU()                                               \
+  do {                                                                         \
+    FOVEA_NEEDS_GPU();                                                         \
+    if (::fovea::test::gpu().simulated)                                        \
       GTEST_SKIP() << "needs a GPU: a simulated one would take days for this"; \
   } while (false)

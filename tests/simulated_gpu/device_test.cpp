@@ -27,6 +27,7 @@ TEST(SimulatedGpu, IsReportedForWhatItIs) {
       EXPECT_TRUE(report.available) << report.detail;
       EXPECT_TRUE(report.detail.starts_with("Simulated GPU, compute capability 8.0, 1.0 GiB"))
           << report.detail;
+      EXPECT_TRUE(report.detail.ends_with(", cuDNN, cuBLASLt")) << report.detail;
     }
   }
   EXPECT_EQ(found, 2);

@@ -21,9 +21,9 @@ constexpr std::size_t kDefaultMemory = std::size_t{1} << 30;
 /// One allocation. It ends where a page begins that nobody may touch, but for the alignment.
 struct Block {
   std::size_t bytes = 0;
-  int ordinal = 0;           ///< of its GPU; -1 for pinned memory
-  char* mapping = nullptr;   ///< the pages
-  std::size_t mapped = 0;    ///< their bytes, without the guard
+  int ordinal = 0;          ///< of its GPU; -1 for pinned memory
+  char* mapping = nullptr;  ///< the pages
+  std::size_t mapped = 0;   ///< their bytes, without the guard
 };
 
 struct Memory {

@@ -36,8 +36,8 @@ using Graph = std::vector<Work>;
 struct CUstream_st {
   int ordinal = 0;
   std::deque<Work> queue;
-  long long put = 0;   ///< how many were queued
-  long long done = 0;  ///< how many of these have run
+  long long put = 0;                ///< how many were queued
+  long long done = 0;               ///< how many of these have run
   std::unique_ptr<Graph> captured;  ///< while a capture goes on
   bool capture_broken = false;
 };
@@ -67,8 +67,8 @@ struct Runtime {
   std::set<cudaEvent_t> events;
   std::map<int, CUstream_st> default_streams;
   simulated_gpu::Counts counts;
-  cudaError_t lost = cudaSuccess;          ///< what every call answers, once a wait has failed
-  cudaError_t fails_next = cudaSuccess;    ///< what the next wait fails with
+  cudaError_t lost = cudaSuccess;        ///< what every call answers, once a wait has failed
+  cudaError_t fails_next = cudaSuccess;  ///< what the next wait fails with
   const bool early = [] {
     const char* order = std::getenv("FOVEA_SIMULATED_ORDER");  // NOLINT(concurrency-mt-unsafe)
     return order != nullptr && std::string(order) == "early";
@@ -324,6 +324,14 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   *free = simulated_gpu::free_bytes(current_device);
   *total = simulated_gpu::total_bytes();
   return answer(cudaSuccess);
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  if (forbidden_in_capture()) return answer(cudaErrorStreamCaptureUnsupported);
+  const Lock lock(runtime().mutex);
+  const cudaError_t status = cudaMemcpyAsync(to, from, bytes, kind, nullptr);
+  run_all(stream_of(nullptr));
+  return status != cudaSuccess ? status : answer(waited());
 }
 
 /// From pageable memory the copy leaves at once, to it the host waits; neither can be captured.
