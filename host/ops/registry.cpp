@@ -61,7 +61,7 @@ class Registry {
     add_all<SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
             RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove>();
     add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverages, AccumulateMetric,
-            AccumulateGradient, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
+            AccumulateGradient, AverageGradients, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
             NadamUpdate>();
     add_all<HoldStep, Unscale, AdjustLossScale>();
     add_all<PictureBatch>();

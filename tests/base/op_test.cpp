@@ -83,7 +83,7 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       BatchNormInference, BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward,
       FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss,
       PointwiseLossBackward, RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep,
-      GradientCheck, HoldStep, CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient,
+      GradientCheck, HoldStep, CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient, AverageGradients,
       SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale,
       AdjustLossScale, PictureBatch>();
   std::sort(names.begin(), names.end());
