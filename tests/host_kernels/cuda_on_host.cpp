@@ -279,6 +279,12 @@ void Launch::report_stuck() const {
   die("lanes of a warp wait for others of their mask, which never come");
 }
 
+/// Of each kernel's last launch.
+std::map<std::string, dim3>& grids() {
+  static std::map<std::string, dim3> all;
+  return all;
+}
+
 /// Of all launches of a kernel, by its name.
 std::map<std::string, double>& seconds() {
   static std::map<std::string, double> all;
@@ -309,6 +315,7 @@ cudaError_t run(const char* name, dim3 blocks, dim3 threads, std::size_t dynamic
       dynamic_shared_bytes > kMaxSharedBytes) {
     return cudaErrorInvalidConfiguration;
   }
+  grids()[name] = blocks;
   const auto begin = std::chrono::steady_clock::now();
   Launch launch(name, blocks, threads, dynamic_shared_bytes, body, random);
   running = &launch;
@@ -333,6 +340,7 @@ void exchange(unsigned mask, const void* mine, std::size_t bytes, void* all,
 void die(const std::string& what) { running->die(what); }
 int architecture() { return current_architecture(); }
 void set_architecture(int sm) { current_architecture() = sm; }
+dim3 last_grid(const std::string& name) { return grids().at(name); }
 std::map<std::string, double> kernels_run() { return seconds(); }
 
 }  // namespace on_host

@@ -81,6 +81,9 @@ void exchange(unsigned mask, const void* mine, std::size_t bytes, void* all,
 int architecture();
 void set_architecture(int sm);
 
+/// The grid of a kernel's last launch.
+dim3 last_grid(const std::string& name);
+
 /// The kernels started so far, by name, and the seconds that their threads took in all.
 std::map<std::string, double> kernels_run();
 
