@@ -64,7 +64,7 @@ class Registry {
             AccumulateGradient, AverageGradients, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
             NadamUpdate>();
     add_all<HoldStep, Unscale, AdjustLossScale>();
-    add_all<PictureBatch>();
+    add_all<PictureBatch, CountLabels, ChannelMoments, RankedPairs>();
   }
 
   mutable std::mutex mutex_;

@@ -85,7 +85,7 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       PointwiseLossBackward, RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep,
       GradientCheck, HoldStep, CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient, AverageGradients,
       SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale,
-      AdjustLossScale, PictureBatch>();
+      AdjustLossScale, PictureBatch, CountLabels, ChannelMoments, RankedPairs>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }
