@@ -10,10 +10,9 @@ namespace {
 
 cudaError_t count_labels(const ops::CountLabels& op, const KernelContext& context) {
   const auto* second = context.input_count() == 2 ? context.input<std::int32_t>(1) : nullptr;
-  return thrust_count_labels(stream_of(context), context.input<std::int32_t>(0), second,
-                             context.input_shape(0).numel(), op.classes,
-                             static_cast<std::int32_t*>(context.workspace()),
-                             context.output<std::int64_t>(0));
+  return thrust_count_labels(
+      stream_of(context), context.input<std::int32_t>(0), second, context.input_shape(0).numel(),
+      op.classes, static_cast<std::int32_t*>(context.workspace()), context.output<std::int64_t>(0));
 }
 
 cudaError_t channel_moments(const ops::ChannelMoments&, const KernelContext& context) {

@@ -79,8 +79,7 @@ cudaError_t average_gradients(const ops::AverageGradients& op, const KernelConte
   return for_each_table<kernels::TripleTable>(
       static_cast<std::int64_t>(context.input_count() / 2), fill,
       [&](const kernels::TripleTable& table) {
-        return kernels::average_gradients(stream_of(context), table,
-                                          static_cast<float>(op.factor));
+        return kernels::average_gradients(stream_of(context), table, static_cast<float>(op.factor));
       });
 }
 

@@ -197,10 +197,9 @@ cudaError_t ranked_pairs(cudaStream_t stream, const std::int32_t* labels, const 
     T* const end = thrust::copy_if(policy, scores, scores + samples, labels, ones, IsOne{});
     thrust::sort(policy, ones, end);
     const std::int64_t count = end - ones;
-    const std::int64_t sum =
-        thrust::transform_reduce(policy, Index(0), Index(samples),
-                                 AboveAndNotBelow<T>{labels, scores, ones, count}, std::int64_t{0},
-                                 Plus{});
+    const std::int64_t sum = thrust::transform_reduce(
+        policy, Index(0), Index(samples), AboveAndNotBelow<T>{labels, scores, ones, count},
+        std::int64_t{0}, Plus{});
     thrust::for_each_n(policy, Index(0), 1, StorePair{sum, count, twice, ones_count});
   });
 }
@@ -212,8 +211,7 @@ cudaError_t thrust_count_labels(cudaStream_t stream, const std::int32_t* first,
                                 std::int64_t classes, std::int32_t* keys, std::int64_t* counts) {
   const std::int64_t bins = second == nullptr ? classes : classes * classes;
   return with_policy(stream, [&](const auto& policy) {
-    thrust::transform(policy, Index(0), Index(samples), keys,
-                      KeyOf{first, second, classes, bins});
+    thrust::transform(policy, Index(0), Index(samples), keys, KeyOf{first, second, classes, bins});
     thrust::sort(policy, keys, keys + samples);
     const thrust::counting_iterator<std::int32_t> bin(0);
     thrust::upper_bound(policy, keys, keys + samples, bin, bin + bins, counts);

@@ -33,8 +33,8 @@ inline std::int64_t part_rows(const ConvShape& s) {
          ((s.width + s.stride_width - 1) / s.stride_width);
 }
 inline GemmTask backward_data_task(const ConvShape& s, DType dtype) {
-  return {dtype, conv_copy_bytes(s, dtype, true),
-          part_rows(s) * s.stride_height * s.stride_width, s.channels};
+  return {dtype, conv_copy_bytes(s, dtype, true), part_rows(s) * s.stride_height * s.stride_width,
+          s.channels};
 }
 
 /// The choices of backward filter.

@@ -1,7 +1,7 @@
 // C = f(op(A) op(B) + bias + residual) by gemm_kernel.
 //
-// Mapping, bytes moved and preconditions: gemm.cuh. Where the choice has several parts, blocks along
-// z share out the inner axis and sum_parts_kernel adds their sums.
+// Mapping, bytes moved and preconditions: gemm.cuh. Where the choice has several parts, blocks
+// along z share out the inner axis and sum_parts_kernel adds their sums.
 #include <algorithm>
 
 #include "kernels/gemm.cuh"
@@ -100,7 +100,8 @@ cudaError_t matmul_gemm(cudaStream_t stream, const MatmulShape& shape, DType dty
   const auto run_layout = shape.transpose_a   ? run<Major::outer, Major::outer>
                           : shape.transpose_b ? run<Major::inner, Major::inner>
                                               : run<Major::inner, Major::outer>;
-  const cudaError_t status = run_layout(stream, shape, dtype, allow_tf32, choice, a, b, epilogue, c, sums);
+  const cudaError_t status =
+      run_layout(stream, shape, dtype, allow_tf32, choice, a, b, epilogue, c, sums);
   if (status != cudaSuccess) return status;
   return finish_epilogue(stream, epilogue, dtype, c, shape.rows * shape.columns);
 }

@@ -1,9 +1,8 @@
 // The small writes of a training step. Counters: one thread. Metrics: one block, which reads the
 // batch's values once and adds them in an order that their count alone sets. Averages and gradient
-// sums: one launch for many (segment_map.cuh); where the step is not finite, each element is written
-// as it was.
-// Bytes moved: a few scalars, a metric's values once, 12 per element of averages and sums (8 to
-// clear).
+// sums: one launch for many (segment_map.cuh); where the step is not finite, each element is
+// written as it was. Bytes moved: a few scalars, a metric's values once, 12 per element of averages
+// and sums (8 to clear).
 #include "kernels/step.h"
 
 #include "kernels/launch.h"

@@ -35,8 +35,8 @@ std::vector<std::int64_t> class_counts(const Tensor& labels, const std::string& 
   FOVEA_REQUIRE(!values.empty(), invalid_argument, "there are no labels to count");
   const auto [least, largest] = std::minmax_element(values.begin(), values.end());
   for (const std::int32_t label : {*least, *largest}) {
-    FOVEA_REQUIRE(label >= 0 && label < kMostClasses, invalid_argument,
-                  "labels to count are 0 to ", kMostClasses - 1, ", not ", label);
+    FOVEA_REQUIRE(label >= 0 && label < kMostClasses, invalid_argument, "labels to count are 0 to ",
+                  kMostClasses - 1, ", not ", label);
   }
   ops::CountLabels count;
   count.classes = *largest + 1;

@@ -338,8 +338,8 @@ double roc_auc_score(const Tensor& y_true, const Tensor& scores, const std::stri
                 "the area under the ROC curve is of one score per sample, (N,) or (N, 1), not ",
                 scores.shape());
   // Sorted as they are; 16 bits as f32, which holds them all.
-  const Tensor values = scores.to(scores.dtype() == DType::f64 ? DType::f64 : DType::f32)
-                            .reshape({y_true.numel()});
+  const Tensor values =
+      scores.to(scores.dtype() == DType::f64 ? DType::f64 : DType::f32).reshape({y_true.numel()});
   double positives = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     FOVEA_REQUIRE(labels[i] == 0 || labels[i] == 1, invalid_argument,

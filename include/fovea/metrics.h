@@ -5,8 +5,8 @@
 //
 // Labels are i32 (N,). All functions throw shape_mismatch for arrays that are not so, or differ in
 // length, and invalid_argument for empty ones. A `device` (see open_device) counts or sorts there,
-// with the very same result; arrays are copied to it. The metrics that a model computes while it trains
-// are in loss.h (metric_names).
+// with the very same result; arrays are copied to it. The metrics that a model computes while it
+// trains are in loss.h (metric_names).
 #pragma once
 
 #include <cstdint>

@@ -83,9 +83,10 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       BatchNormInference, BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward,
       FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss,
       PointwiseLossBackward, RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep,
-      GradientCheck, HoldStep, CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient, AverageGradients,
-      SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale,
-      AdjustLossScale, PictureBatch, CountLabels, ChannelMoments, RankedPairs>();
+      GradientCheck, HoldStep, CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient,
+      AverageGradients, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
+      NadamUpdate, Unscale, AdjustLossScale, PictureBatch, CountLabels, ChannelMoments,
+      RankedPairs>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

@@ -395,9 +395,9 @@ TEST(AccumulateGradient, AddsOrClears) {
   ops::AccumulateGradient op;
   op.gradients = 2;
   const Tensor finite = scalar(1, DType::i32), first = vector_of({1, 2}), second = vector_of({3});
-  const std::vector<Tensor> sums = run_op(
-      std::make_shared<ops::AccumulateGradient>(op),
-      std::vector<Tensor>{finite, first, vector_of({10, -20}), second, vector_of({4})}, {});
+  const std::vector<Tensor> sums =
+      run_op(std::make_shared<ops::AccumulateGradient>(op),
+             std::vector<Tensor>{finite, first, vector_of({10, -20}), second, vector_of({4})}, {});
   EXPECT_EQ(values_of(sums[0]), (std::vector<double>{11, -18}));
   EXPECT_EQ(values_of(sums[1]), (std::vector<double>{7}));
   op.clear = true;
@@ -410,11 +410,10 @@ TEST(AccumulateGradient, AddsOrClears) {
 TEST(AverageGradients, AddsTheLastOnesAndScales) {
   ops::AverageGradients op;
   op.factor = 0.5;
-  const std::vector<Tensor> means =
-      run_op(std::make_shared<ops::AverageGradients>(op),
-             std::vector<Tensor>{vector_of({1, 2}), vector_of({10, -20}), vector_of({3}),
-                                 vector_of({4})},
-             {});
+  const std::vector<Tensor> means = run_op(
+      std::make_shared<ops::AverageGradients>(op),
+      std::vector<Tensor>{vector_of({1, 2}), vector_of({10, -20}), vector_of({3}), vector_of({4})},
+      {});
   EXPECT_EQ(values_of(means[0]), (std::vector<double>{5.5, -9}));
   EXPECT_EQ(values_of(means[1]), (std::vector<double>{3.5}));
 }

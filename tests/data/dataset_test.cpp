@@ -113,9 +113,8 @@ TEST(ClassCounts, AreOfAllClassesUpToTheLargestLabel) {
   expect_error(ErrorCode::invalid_argument, {"not 16777216"}, [] {
     class_counts(Tensor::from<std::int32_t>({2}, {0, 1 << 24}));
   });
-  expect_error(ErrorCode::invalid_argument, {"no labels"}, [] {
-    class_counts(Tensor::zeros({0}, DType::i32));
-  });
+  expect_error(ErrorCode::invalid_argument, {"no labels"},
+               [] { class_counts(Tensor::zeros({0}, DType::i32)); });
   expect_error(ErrorCode::shape_mismatch, {"i32 (N,)"}, [] { class_counts(Tensor::zeros({3})); });
 }
 

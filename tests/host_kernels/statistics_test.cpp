@@ -1,4 +1,5 @@
-// What the public functions say of whole data sets where Thrust computes it: the CPU's very numbers.
+// What the public functions say of whole data sets where Thrust computes it: the CPU's very
+// numbers.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -21,10 +22,8 @@ Tensor random_labels(std::int64_t samples, int classes, unsigned seed) {
 
 class ThrustStatistics : public ::testing::Test {
  protected:
-  ThrustStatistics() { host_calls() = {}; }
-  ~ThrustStatistics() override {
-    EXPECT_GT(host_calls().uploads, 0) << "the device was not asked";
-  }
+  ThrustStatistics() { host_calls().uploads = 0; }
+  ~ThrustStatistics() override { EXPECT_GT(host_calls().uploads, 0) << "the device was not asked"; }
   std::string device_ = cuda_on_host()->name();
 };
 

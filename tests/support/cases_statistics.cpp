@@ -33,8 +33,8 @@ void add_moments(std::vector<OpCase>& cases) {
        {std::pair("empty", Shape{0, 5, 4, 3}), std::pair("single", Shape{1}),
         std::pair("pictures", Shape{7, 5, 3, 3}), std::pair("grey", Shape{131, 1}),
         std::pair("many_channels", Shape{13, 6}), std::pair("many_cells", Shape{20011, 2})}) {
-    cases.push_back(
-        OpCase(std::string(label) + "_u8", ops::ChannelMoments{}, {{shape, integers(256), DType::u8}}));
+    cases.push_back(OpCase(std::string(label) + "_u8", ops::ChannelMoments{},
+                           {{shape, integers(256), DType::u8}}));
     cases.push_back(OpCase(std::string(label) + "_f32", ops::ChannelMoments{},
                            {{shape, uniform(-3, 5), DType::f32}}));
   }

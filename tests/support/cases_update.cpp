@@ -61,9 +61,8 @@ void add_gradient_sums(std::vector<OpCase>& cases) {
         for (const Shape& shape : shapes) {
           for (int i = 0; i < op.stride(); ++i) inputs.push_back(wide(shape));
         }
-        cases.push_back(
-            OpCase(detail::concat(label, clear ? "_clear" : "", finite ? "" : "_not_finite"), op,
-                   inputs));
+        cases.push_back(OpCase(
+            detail::concat(label, clear ? "_clear" : "", finite ? "" : "_not_finite"), op, inputs));
       }
     }
   }

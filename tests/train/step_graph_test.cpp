@@ -12,8 +12,8 @@
 namespace fovea::test {
 namespace {
 
-Graph training_step(const Network& network, DType low = DType::f32,
-                    StepMode mode = StepMode::train, int accumulated = 1) {
+Graph training_step(const Network& network, DType low = DType::f32, StepMode mode = StepMode::train,
+                    int accumulated = 1) {
   CompileOptions compile;
   compile.loss = "sparse_categorical_crossentropy";
   StepSpec spec;

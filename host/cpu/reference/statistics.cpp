@@ -89,8 +89,8 @@ std::int64_t ranked_pairs_workspace(const ops::RankedPairs&, const LowerRequest&
 void add_reference_statistics(KernelTable& table) {
   table.add<ops::CountLabels>("reference", any_type(count_labels));
   table.add<ops::ChannelMoments>("reference", lower_channel_moments);
-  table.add<ops::RankedPairs>(
-      "reference", reference(ranked_pairs<float>, ranked_pairs<double>, {{}, ranked_pairs_workspace}));
+  table.add<ops::RankedPairs>("reference", reference(ranked_pairs<float>, ranked_pairs<double>,
+                                                     {{}, ranked_pairs_workspace}));
 }
 
 }  // namespace fovea::cpu
