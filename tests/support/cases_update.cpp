@@ -37,14 +37,15 @@ std::vector<Shape> many_shapes(std::int64_t count) {
   return shapes;
 }
 
-std::vector<std::pair<std::string, std::vector<Shape>>> gradient_shapes() {
+/// `many`: more than one launch takes.
+std::vector<std::pair<std::string, std::vector<Shape>>> gradient_shapes(std::int64_t many) {
   return {{"odd", {{3, 17}}},
-          {"more_than_one_launch_takes", many_shapes(200)},
+          {"more_than_one_launch_takes", many_shapes(many)},
           {"many", {{70001}, {5}, {0}, {1024}}}};
 }
 
 void add_gradient_sums(std::vector<OpCase>& cases) {
-  for (const auto& [label, shapes] : gradient_shapes()) {
+  for (const auto& [label, shapes] : gradient_shapes(110)) {
     ops::AverageGradients op;
     op.factor = 0.25;
     std::vector<CaseInput> inputs;
@@ -52,7 +53,7 @@ void add_gradient_sums(std::vector<OpCase>& cases) {
     cases.push_back(OpCase(label, op, inputs));
   }
   for (const bool finite : {true, false}) {
-    for (const auto& [label, shapes] : gradient_shapes()) {
+    for (const auto& [label, shapes] : gradient_shapes(200)) {
       for (const bool clear : {false, true}) {
         ops::AccumulateGradient op;
         op.gradients = static_cast<std::int64_t>(shapes.size());
