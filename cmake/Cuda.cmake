@@ -86,6 +86,25 @@ function(fovea_kernels_on_host target kernel_sources)
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
 endfunction()
 
+# Adds the object library `target` of what uses Thrust, compiled with Thrust's own back end for the
+# host.
+function(fovea_add_thrust_on_host target)
+  set(source ${PROJECT_SOURCE_DIR}/cuda/thrust_statistics.cu)
+  set_source_files_properties(${source} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+  add_library(${target} OBJECT ${source})
+  fovea_compiler_options(${target})
+  target_compile_definitions(${target} PRIVATE THRUST_DEVICE_SYSTEM=THRUST_DEVICE_SYSTEM_CPP)
+  # Thrust binds references to null: to tags without members.
+  target_compile_options(${target} PRIVATE -fno-sanitize=null)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  foreach(folder ${CUDAToolkit_INCLUDE_DIRS})
+    if(EXISTS ${folder}/cccl/thrust)  # since CUDA 13
+      target_include_directories(${target} SYSTEM PRIVATE ${folder}/cccl)
+    endif()
+  endforeach()
+endfunction()
+
 # Sets `result` to what CUDA_ARCHITECTURES should be.
 function(fovea_cuda_architectures result)
   set(architectures ${FOVEA_CUDA_ARCHITECTURES})

@@ -33,6 +33,8 @@ void bind_loss(KernelTable& table);
 void bind_loss_scale(KernelTable& table);
 void bind_update(KernelTable& table);
 void bind_data(KernelTable& table);
+/// Thrust, between epochs.
+void bind_thrust(KernelTable& table);
 /// CUB, which only a GPU runs.
 void bind_cub(KernelTable& table);
 

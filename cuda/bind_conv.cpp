@@ -56,22 +56,28 @@ ConvShape shape_of(const ops::Conv2dBackwardFilterBias& op, std::span<const Valu
 }
 
 /// One pass as one of the ways computes it: the op's geometry is worked out once, when it is
-/// lowered. `Run` is called as run(op, shape, context), `Declines` as declines(shape).
-template <class DerivedOp, class Run, class Declines, class WorkspaceBytes>
-auto bind_pass(Run run, Declines declines, WorkspaceBytes workspace_bytes) {
+/// lowered. `Run` is called as run(way, op, shape, context), `WorkspaceBytes` as
+/// workspace_bytes(way, shape).
+template <class Way, kernels::ConvPass kPass, class DerivedOp, class Run, class WorkspaceBytes>
+auto bind_pass(Run run, WorkspaceBytes workspace_bytes) {
   return [=](const DerivedOp& op, const LowerRequest& request) -> LowerResult {
     std::string by_type = declines_by_type(request);
     if (!by_type.empty()) return Decline{std::move(by_type)};
     const ConvShape shape = shape_of(op, request.inputs, request.outputs);
-    if (const char* reason = declines(shape)) return Decline{reason};
+    if (const char* reason = Way::template kDeclines<kPass>(shape)) return Decline{reason};
+    const std::vector<Way> ways = Way::variants(shape, kPass, request.inputs[0].dtype);
+    const auto variant = static_cast<std::size_t>(request.variant);
+    if (variant >= ways.size()) return Decline{"there is no such variant"};
+    const Way way = ways[variant];
     Lowering lowering;
-    lowering.kernel = make_kernel([op, shape, run](const KernelContext& context) {
-      check(run(op, shape, context), DerivedOp::kName);
+    lowering.kernel = make_kernel([op, shape, way, run](const KernelContext& context) {
+      check(run(way, op, shape, context), DerivedOp::kName);
     });
     if constexpr (std::is_same_v<DerivedOp, ops::Conv2dBiasAct>) {
       if (op.residual) lowering.in_place = {{0, 3}};
     }
-    lowering.workspace_bytes = workspace_bytes(shape);
+    lowering.workspace_bytes = workspace_bytes(way, shape);
+    lowering.variants = static_cast<int>(ways.size());
     return lowering;
   };
 }
@@ -83,7 +89,11 @@ kernels::Epilogue epilogue_of(const ops::Conv2dBiasAct& op, const KernelContext&
           .function = function_of(op.activation)};
 }
 
-std::int64_t no_workspace(const ConvShape&) { return 0; }
+/// A way without variants.
+template <class Way>
+struct OneVariant {
+  static std::vector<Way> variants(const ConvShape&, kernels::ConvPass, DType) { return {Way{}}; }
+};
 
 const char* direct_declines(const ConvShape& shape) { return kernels::conv_direct_declines(shape); }
 const char* depthwise_declines(const ConvShape& shape) {
@@ -99,11 +109,13 @@ const char* gemm_declines(const ConvShape& shape) {
 }
 
 /// The launchers of the passes, by one way.
-struct Direct {
+struct Direct : OneVariant<Direct> {
   static constexpr const char* kName = "direct";
   template <kernels::ConvPass kPass>
   static constexpr auto kDeclines = direct_declines;
-  static constexpr auto kFilterBytes = kernels::conv_backward_filter_direct_workspace_bytes;
+  static std::int64_t filter_bytes(const ConvShape& shape) {
+    return kernels::conv_backward_filter_direct_workspace_bytes(shape);
+  }
 
   static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
                              const kernels::Epilogue& epilogue) {
@@ -127,31 +139,44 @@ struct ImplicitGemm {
   static constexpr const char* kName = "implicit_gemm";
   template <kernels::ConvPass kPass>
   static constexpr auto kDeclines = gemm_declines<kPass>;
-  static constexpr auto kFilterBytes = kernels::conv_backward_filter_implicit_gemm_workspace_bytes;
+  kernels::GemmChoice choice;
 
-  static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
-                             const kernels::Epilogue& epilogue) {
+  static std::vector<ImplicitGemm> variants(const ConvShape& shape, kernels::ConvPass pass,
+                                            DType dtype) {
+    std::vector<ImplicitGemm> ways;
+    for (const auto& choice : kernels::conv_implicit_gemm_choices(shape, pass, dtype)) {
+      ways.push_back({choice});
+    }
+    return ways;
+  }
+  std::int64_t filter_bytes(const ConvShape& shape) const {
+    return kernels::conv_backward_filter_implicit_gemm_workspace_bytes(shape, choice);
+  }
+  cudaError_t forward(const ConvShape& shape, const KernelContext& context,
+                      const kernels::Epilogue& epilogue) const {
     return kernels::conv_forward_implicit_gemm(
-        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(),
+        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(), choice,
         context.input(0), context.input(1), epilogue, context.output(0));
   }
-  static cudaError_t backward_data(const ConvShape& shape, const KernelContext& context) {
+  cudaError_t backward_data(const ConvShape& shape, const KernelContext& context) const {
     return kernels::conv_backward_data_implicit_gemm(
-        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(),
+        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(), choice,
         context.input(0), context.input(1), context.output(0));
   }
-  static cudaError_t backward_filter(const ConvShape& shape, const KernelContext& context) {
+  cudaError_t backward_filter(const ConvShape& shape, const KernelContext& context) const {
     return kernels::conv_backward_filter_implicit_gemm(
-        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(),
+        stream_of(context), shape, context.input_type(0).dtype, context.allow_tf32(), choice,
         context.input(0), context.input(1), context.output(0), context.workspace());
   }
 };
 
-struct Depthwise {
+struct Depthwise : OneVariant<Depthwise> {
   static constexpr const char* kName = "depthwise";
   template <kernels::ConvPass kPass>
   static constexpr auto kDeclines = depthwise_declines;
-  static constexpr auto kFilterBytes = kernels::conv_backward_filter_depthwise_workspace_bytes;
+  static std::int64_t filter_bytes(const ConvShape& shape) {
+    return kernels::conv_backward_filter_depthwise_workspace_bytes(shape);
+  }
 
   static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
                              const kernels::Epilogue& epilogue) {
@@ -172,11 +197,13 @@ struct Depthwise {
 };
 
 /// There is no backward data: a network's first layer needs none.
-struct FirstLayer {
+struct FirstLayer : OneVariant<FirstLayer> {
   static constexpr const char* kName = "first_layer";
   template <kernels::ConvPass kPass>
   static constexpr auto kDeclines = first_layer_declines;
-  static constexpr auto kFilterBytes = kernels::conv_backward_filter_first_layer_workspace_bytes;
+  static std::int64_t filter_bytes(const ConvShape& shape) {
+    return kernels::conv_backward_filter_first_layer_workspace_bytes(shape);
+  }
 
   static cudaError_t forward(const ConvShape& shape, const KernelContext& context,
                              const kernels::Epilogue& epilogue) {
@@ -191,56 +218,56 @@ struct FirstLayer {
   }
 };
 
-/// dW, then db; one after the other, they share the workspace.
 template <class Way>
-cudaError_t backward_filter_bias(const ConvShape& shape, const KernelContext& context) {
-  const cudaError_t status = Way::backward_filter(shape, context);
-  if (status != cudaSuccess) return status;
-  return kernels::bias_grad(stream_of(context), context.input_type(1).dtype, context.input(1),
-                            context.output(1), shape.output_pixels(), shape.filters,
-                            context.workspace());
+std::int64_t no_workspace(const Way&, const ConvShape&) {
+  return 0;
 }
 
 template <class Way>
 void bind_forward(KernelTable& table) {
-  const auto forward = [](const auto& op, const ConvShape& shape, const KernelContext& context) {
-    return Way::forward(shape, context, epilogue_of(op, context));
+  constexpr auto kPass = kernels::ConvPass::forward;
+  const auto run = [](const Way& way, const auto& op, const ConvShape& shape,
+                      const KernelContext& context) {
+    return way.forward(shape, context, epilogue_of(op, context));
   };
-  constexpr auto kDeclines = Way::template kDeclines<kernels::ConvPass::forward>;
-  table.add<ops::Conv2d>(Way::kName, bind_pass<ops::Conv2d>(forward, kDeclines, no_workspace));
+  table.add<ops::Conv2d>(Way::kName, bind_pass<Way, kPass, ops::Conv2d>(run, no_workspace<Way>));
   table.add<ops::Conv2dBiasAct>(Way::kName,
-                                bind_pass<ops::Conv2dBiasAct>(forward, kDeclines, no_workspace));
+                                bind_pass<Way, kPass, ops::Conv2dBiasAct>(run, no_workspace<Way>));
 }
 
 template <class Way>
 void bind_backward_data(KernelTable& table) {
-  const auto backward_data = [](const auto&, const ConvShape& shape, const KernelContext& context) {
-    return Way::backward_data(shape, context);
-  };
-  constexpr auto kDeclines = Way::template kDeclines<kernels::ConvPass::backward_data>;
-  table.add<ops::Conv2dBackwardData>(
-      Way::kName, bind_pass<ops::Conv2dBackwardData>(backward_data, kDeclines, no_workspace));
+  using Op = ops::Conv2dBackwardData;
+  const auto run = [](const Way& way, const Op&, const ConvShape& shape,
+                      const KernelContext& context) { return way.backward_data(shape, context); };
+  table.add<Op>(Way::kName,
+                bind_pass<Way, kernels::ConvPass::backward_data, Op>(run, no_workspace<Way>));
 }
 
 template <class Way>
 void bind_backward_filter(KernelTable& table) {
-  const auto backward_filter = [](const auto&, const ConvShape& shape,
-                                  const KernelContext& context) {
-    return Way::backward_filter(shape, context);
+  constexpr auto kPass = kernels::ConvPass::backward_filter;
+  using Op = ops::Conv2dBackwardFilter;
+  using OpWithBias = ops::Conv2dBackwardFilterBias;
+  const auto run = [](const Way& way, const Op&, const ConvShape& shape,
+                      const KernelContext& context) { return way.backward_filter(shape, context); };
+  const auto bytes = [](const Way& way, const ConvShape& shape) { return way.filter_bytes(shape); };
+  // dW, then db; one after the other, they share the workspace.
+  const auto run_with_bias = [](const Way& way, const OpWithBias&, const ConvShape& shape,
+                                const KernelContext& context) {
+    const cudaError_t status = way.backward_filter(shape, context);
+    if (status != cudaSuccess) return status;
+    return kernels::bias_grad(stream_of(context), context.input_type(1).dtype, context.input(1),
+                              context.output(1), shape.output_pixels(), shape.filters,
+                              context.workspace());
   };
-  const auto with_bias = [](const auto&, const ConvShape& shape, const KernelContext& context) {
-    return backward_filter_bias<Way>(shape, context);
-  };
-  const auto with_bias_bytes = [](const ConvShape& shape) {
-    return std::max(Way::kFilterBytes(shape),
+  const auto bytes_with_bias = [](const Way& way, const ConvShape& shape) {
+    return std::max(way.filter_bytes(shape),
                     kernels::bias_grad_workspace_bytes(shape.output_pixels(), shape.filters));
   };
-  constexpr auto kDeclines = Way::template kDeclines<kernels::ConvPass::backward_filter>;
-  table.add<ops::Conv2dBackwardFilter>(
-      Way::kName,
-      bind_pass<ops::Conv2dBackwardFilter>(backward_filter, kDeclines, +Way::kFilterBytes));
-  table.add<ops::Conv2dBackwardFilterBias>(
-      Way::kName, bind_pass<ops::Conv2dBackwardFilterBias>(with_bias, kDeclines, with_bias_bytes));
+  table.add<Op>(Way::kName, bind_pass<Way, kPass, Op>(run, bytes));
+  table.add<OpWithBias>(Way::kName,
+                        bind_pass<Way, kPass, OpWithBias>(run_with_bias, bytes_with_bias));
 }
 
 template <class Way>

@@ -40,14 +40,6 @@ cudaError_t run_simple(const DerivedOp& op, const KernelContext& context) {
                                 epilogue_of(op, context), context.output(0), context.workspace());
 }
 
-template <class DerivedOp>
-cudaError_t run_gemm(const DerivedOp& op, const KernelContext& context) {
-  return kernels::matmul_gemm(stream_of(context), shape_of(op, context),
-                              context.input_type(0).dtype, context.allow_tf32(), context.input(0),
-                              context.input(1), epilogue_of(op, context), context.output(0),
-                              context.workspace());
-}
-
 /// A launcher's reason, behind that of the types.
 std::string declines(const LowerRequest& request, const char* reason) {
   std::string by_type = declines_by_type(request);
@@ -56,21 +48,36 @@ std::string declines(const LowerRequest& request, const char* reason) {
 }
 
 template <class DerivedOp>
+LowerResult lower_gemm(const DerivedOp& op, const LowerRequest& request) {
+  const MatmulShape shape = shape_of(op, request);
+  std::string reason = declines(request, kernels::matmul_gemm_declines(shape));
+  if (!reason.empty()) return Decline{std::move(reason)};
+  const auto choices = kernels::matmul_gemm_choices(shape, request.inputs[0].dtype);
+  const auto variant = static_cast<std::size_t>(request.variant);
+  if (variant >= choices.size()) return Decline{"there is no such variant"};
+  const kernels::GemmChoice choice = choices[variant];
+  Lowering lowering;
+  lowering.kernel = make_kernel([op, shape, choice](const KernelContext& context) {
+    check(kernels::matmul_gemm(stream_of(context), shape, context.input_type(0).dtype,
+                               context.allow_tf32(), choice, context.input(0), context.input(1),
+                               epilogue_of(op, context), context.output(0), context.workspace()),
+          DerivedOp::kName);
+  });
+  lowering.workspace_bytes = kernels::matmul_gemm_workspace_bytes(shape, choice);
+  lowering.variants = static_cast<int>(choices.size());
+  return lowering;
+}
+
+template <class DerivedOp>
 void bind_product(KernelTable& table) {
-  BindOptions<DerivedOp> gemm, simple;
-  gemm.workspace_bytes = [](const DerivedOp& op, const LowerRequest& request) {
-    return kernels::matmul_gemm_workspace_bytes(shape_of(op, request));
-  };
-  gemm.declines = [](const DerivedOp& op, const LowerRequest& request) {
-    return declines(request, kernels::matmul_gemm_declines(shape_of(op, request)));
-  };
+  BindOptions<DerivedOp> simple;
   simple.workspace_bytes = [](const DerivedOp& op, const LowerRequest& request) {
     return kernels::matmul_simple_workspace_bytes(shape_of(op, request));
   };
   simple.declines = [](const DerivedOp& op, const LowerRequest& request) {
     return declines(request, kernels::matmul_simple_declines(shape_of(op, request)));
   };
-  table.add<DerivedOp>("gemm", bind<DerivedOp>(run_gemm<DerivedOp>, gemm));
+  table.add<DerivedOp>("gemm", lower_gemm<DerivedOp>);
   table.add<DerivedOp>("simple", bind<DerivedOp>(run_simple<DerivedOp>, simple));
 }
 

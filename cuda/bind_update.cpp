@@ -55,12 +55,43 @@ cudaError_t accumulate_metric(const ops::AccumulateMetric&, const KernelContext&
 }
 
 cudaError_t accumulate_gradient(const ops::AccumulateGradient& op, const KernelContext& context) {
-  const auto* finite = context.input<std::int32_t>(2);
-  auto* sum = context.mutable_input<float>(0);
-  const std::int64_t count = context.input_shape(0).numel();
-  if (op.clear) return kernels::clear_gradient(stream_of(context), finite, sum, count);
-  return kernels::accumulate_gradient(stream_of(context), finite, sum, context.input<float>(1),
-                                      count);
+  const auto stride = static_cast<std::size_t>(op.stride());
+  const auto fill = [&](kernels::PairTable& table, std::size_t gradient) {
+    const std::size_t input = 1 + stride * gradient;
+    float* const sum = context.mutable_input<float>(input);
+    table.add({op.clear ? sum : context.input<float>(input + 1), sum},
+              context.input_shape(input).numel());
+  };
+  return for_each_table<kernels::PairTable>(
+      op.gradients, fill, [&](const kernels::PairTable& table) {
+        const auto* finite = context.input<std::int32_t>(0);
+        return op.clear ? kernels::clear_gradients(stream_of(context), table, finite)
+                        : kernels::accumulate_gradients(stream_of(context), table, finite);
+      });
+}
+
+cudaError_t average_gradients(const ops::AverageGradients& op, const KernelContext& context) {
+  const auto fill = [&](kernels::TripleTable& table, std::size_t gradient) {
+    table.add({context.input<float>(2 * gradient), context.input<float>(2 * gradient + 1),
+               context.output<float>(gradient)},
+              context.output_shape(gradient).numel());
+  };
+  return for_each_table<kernels::TripleTable>(
+      static_cast<std::int64_t>(context.input_count() / 2), fill,
+      [&](const kernels::TripleTable& table) {
+        return kernels::average_gradients(stream_of(context), table, static_cast<float>(op.factor));
+      });
+}
+
+LowerResult lower_average_gradients(const ops::AverageGradients& op, const LowerRequest& request) {
+  BindOptions<ops::AverageGradients> options;
+  options.declines = [](const ops::AverageGradients&, const LowerRequest& asked) {
+    return declines_unless_f32(asked.inputs);
+  };
+  for (int g = 0; g < static_cast<int>(request.outputs.size()); ++g) {
+    options.in_place.emplace_back(g, 2 * g + 1);
+  }
+  return bind<ops::AverageGradients>(average_gradients, options)(op, request);
 }
 
 std::string averages_decline(const ops::UpdateAverages& op, const LowerRequest& request) {
@@ -68,7 +99,7 @@ std::string averages_decline(const ops::UpdateAverages& op, const LowerRequest& 
 }
 
 std::string sum_declines(const ops::AccumulateGradient&, const LowerRequest& request) {
-  return declines_unless_f32(request.inputs.first(2));
+  return declines_unless_f32(request.inputs.subspan(1));
 }
 
 std::string metric_declines(const ops::AccumulateMetric&, const LowerRequest& request) {
@@ -297,6 +328,7 @@ void bind_update(KernelTable& table) {
       "cuda", bind<AccumulateMetric>(accumulate_metric, {{}, nullptr, metric_declines}));
   table.add<AccumulateGradient>(
       "cuda", bind<AccumulateGradient>(accumulate_gradient, {{}, nullptr, sum_declines}));
+  table.add<AverageGradients>("cuda", lower_average_gradients);
   bind_optimizer<SgdUpdate>(table);
   bind_optimizer<AdamUpdate>(table);
   bind_optimizer<AdagradUpdate>(table);

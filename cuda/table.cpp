@@ -24,6 +24,7 @@ void fill_table(KernelTable& table, [[maybe_unused]] const TableOptions& options
   bind_loss_scale(table);
   bind_update(table);
   bind_data(table);
+  bind_thrust(table);
 #ifndef FOVEA_KERNELS_ON_HOST
   bind_cub(table);
 #endif

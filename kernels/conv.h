@@ -12,9 +12,11 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "fovea/dtype.h"
 #include "kernels/epilogue.h"
+#include "kernels/gemm_choice.h"
 
 namespace fovea::kernels {
 
@@ -54,17 +56,23 @@ cudaError_t conv_backward_filter_direct(cudaStream_t stream, const ConvShape& sh
                                         const void* x, const void* dy, void* dw, void* workspace);
 std::int64_t conv_backward_filter_direct_workspace_bytes(const ConvShape& shape);
 
+/// What the three functions below may be asked to do, each once, the likeliest fastest first.
+/// Precondition: conv_implicit_gemm_declines says null.
+std::vector<GemmChoice> conv_implicit_gemm_choices(const ConvShape& shape, ConvPass pass,
+                                                   DType dtype);
 /// As above. `allow_tf32`: f32 operands are rounded to 10 bits of fraction, for tensor cores.
 cudaError_t conv_forward_implicit_gemm(cudaStream_t stream, const ConvShape& shape, DType dtype,
-                                       bool allow_tf32, const void* x, const void* w,
-                                       const Epilogue& epilogue, void* y);
+                                       bool allow_tf32, const GemmChoice& choice, const void* x,
+                                       const void* w, const Epilogue& epilogue, void* y);
 cudaError_t conv_backward_data_implicit_gemm(cudaStream_t stream, const ConvShape& shape,
-                                             DType dtype, bool allow_tf32, const void* dy,
-                                             const void* w, void* dx);
+                                             DType dtype, bool allow_tf32, const GemmChoice& choice,
+                                             const void* dy, const void* w, void* dx);
 cudaError_t conv_backward_filter_implicit_gemm(cudaStream_t stream, const ConvShape& shape,
-                                               DType dtype, bool allow_tf32, const void* x,
+                                               DType dtype, bool allow_tf32,
+                                               const GemmChoice& choice, const void* x,
                                                const void* dy, void* dw, void* workspace);
-std::int64_t conv_backward_filter_implicit_gemm_workspace_bytes(const ConvShape& shape);
+std::int64_t conv_backward_filter_implicit_gemm_workspace_bytes(const ConvShape& shape,
+                                                                const GemmChoice& choice);
 
 /// As `direct`.
 cudaError_t conv_forward_depthwise(cudaStream_t stream, const ConvShape& shape, DType dtype,

@@ -107,25 +107,22 @@ GemmProblem<Part<T>, kLargestConvStrides> make_problem(const ConvShape& s, const
 }  // namespace
 
 cudaError_t conv_backward_data_implicit_gemm(cudaStream_t stream, const ConvShape& shape,
-                                             DType dtype, bool allow_tf32, const void* dy,
-                                             const void* w, void* dx) {
+                                             DType dtype, bool allow_tf32, const GemmChoice& choice,
+                                             const void* dy, const void* w, void* dx) {
   if (conv_implicit_gemm_declines(shape, ConvPass::backward_data) != nullptr) {
     return cudaErrorInvalidValue;
   }
   const std::int64_t parts = shape.stride_height * shape.stride_width;
-  const std::int64_t rows = shape.images *
-                            ((shape.height + shape.stride_height - 1) / shape.stride_height) *
-                            ((shape.width + shape.stride_width - 1) / shape.stride_width);
   const auto start = [&](auto config) {
     using Config = decltype(config);
     using T = typename Config::Element;
     const auto problem =
         make_problem(shape, static_cast<const T*>(dy), static_cast<const T*>(w),
                      static_cast<T*>(dx), std::make_index_sequence<kLargestConvStrides>());
-    return launch_gemm<Config>(stream, problem, rows, shape.channels, static_cast<unsigned>(parts));
+    return launch_gemm<Config>(stream, problem, part_rows(shape), shape.channels,
+                               static_cast<unsigned>(parts));
   };
-  return with_gemm_config<false>(dtype, allow_tf32, conv_copy_bytes(shape, dtype, true),
-                                 rows * parts, shape.channels, start);
+  return with_gemm_config<false>(backward_data_task(shape, dtype), allow_tf32, choice, start);
 }
 
 }  // namespace fovea::kernels

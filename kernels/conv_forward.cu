@@ -20,9 +20,22 @@ const char* conv_implicit_gemm_declines(const ConvShape& shape, ConvPass pass) {
   return nullptr;
 }
 
+std::vector<GemmChoice> conv_implicit_gemm_choices(const ConvShape& shape, ConvPass pass,
+                                                   DType dtype) {
+  switch (pass) {
+    case ConvPass::forward:
+      return gemm_tiles<false>(forward_task(shape, dtype));
+    case ConvPass::backward_data:
+      return gemm_tiles<false>(backward_data_task(shape, dtype));
+    case ConvPass::backward_filter:
+      return backward_filter_choices(shape, dtype);
+  }
+  return {};
+}
+
 cudaError_t conv_forward_implicit_gemm(cudaStream_t stream, const ConvShape& shape, DType dtype,
-                                       bool allow_tf32, const void* x, const void* w,
-                                       const Epilogue& epilogue, void* y) {
+                                       bool allow_tf32, const GemmChoice& choice, const void* x,
+                                       const void* w, const Epilogue& epilogue, void* y) {
   if (conv_implicit_gemm_declines(shape, ConvPass::forward) != nullptr) {
     return cudaErrorInvalidValue;
   }
@@ -47,9 +60,8 @@ cudaError_t conv_forward_implicit_gemm(cudaStream_t stream, const ConvShape& sha
     const GemmProblem<Part> problem = {{part}, 0, patch};
     return launch_gemm<Config>(stream, problem, pixels, shape.filters, 1);
   };
-  const int bytes = conv_copy_bytes(shape, dtype, false);
   const cudaError_t status =
-      with_gemm_config<false>(dtype, allow_tf32, bytes, pixels, shape.filters, start);
+      with_gemm_config<false>(forward_task(shape, dtype), allow_tf32, choice, start);
   if (status != cudaSuccess) return status;
   return finish_epilogue(stream, epilogue, dtype, y, pixels * shape.filters);
 }

@@ -20,6 +20,26 @@ inline int conv_copy_bytes(const ConvShape& shape, DType dtype, bool filters_too
   return copy_bytes(both, dtype);
 }
 
+/// The passes as products.
+inline GemmTask forward_task(const ConvShape& s, DType dtype) {
+  return {dtype, conv_copy_bytes(s, dtype, false), s.output_pixels(), s.filters};
+}
+inline GemmTask backward_filter_task(const ConvShape& s, DType dtype) {
+  return {dtype, conv_copy_bytes(s, dtype, true), s.filters, s.patch()};
+}
+/// Backward data's parts together: each has part_rows() rows.
+inline std::int64_t part_rows(const ConvShape& s) {
+  return s.images * ((s.height + s.stride_height - 1) / s.stride_height) *
+         ((s.width + s.stride_width - 1) / s.stride_width);
+}
+inline GemmTask backward_data_task(const ConvShape& s, DType dtype) {
+  return {dtype, conv_copy_bytes(s, dtype, true), part_rows(s) * s.stride_height * s.stride_width,
+          s.channels};
+}
+
+/// The choices of backward filter.
+std::vector<GemmChoice> backward_filter_choices(const ConvShape& shape, DType dtype);
+
 /// The windows of the forward pass over x.
 inline WindowGrid forward_grid(const ConvShape& s) {
   return {.height = static_cast<int>(s.height),

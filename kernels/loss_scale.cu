@@ -8,7 +8,7 @@ namespace fovea::kernels {
 namespace {
 
 struct Unscaled {
-  static constexpr bool kReadsY = false;
+  static constexpr bool kReadsSecond = false;
   const float* scale;
   __device__ float operator()(float x, float) const { return x * (1.0f / *scale); }
 };

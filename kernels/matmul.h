@@ -5,9 +5,11 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "fovea/dtype.h"
 #include "kernels/epilogue.h"
+#include "kernels/gemm_choice.h"
 
 namespace fovea::kernels {
 
@@ -28,11 +30,14 @@ cudaError_t matmul_simple(cudaStream_t stream, const MatmulShape& shape, DType d
                           const void* b, const Epilogue& epilogue, void* c, void* workspace);
 std::int64_t matmul_simple_workspace_bytes(const MatmulShape& shape);
 
+/// What matmul_gemm may be asked to do, each once, the likeliest fastest first. Precondition:
+/// matmul_gemm_declines says null.
+std::vector<GemmChoice> matmul_gemm_choices(const MatmulShape& shape, DType dtype);
 /// As above, on tensor cores for 16-bit types. `allow_tf32`: f32 matrices too, rounded to 10 bits
 /// of fraction.
 cudaError_t matmul_gemm(cudaStream_t stream, const MatmulShape& shape, DType dtype, bool allow_tf32,
-                        const void* a, const void* b, const Epilogue& epilogue, void* c,
-                        void* workspace);
-std::int64_t matmul_gemm_workspace_bytes(const MatmulShape& shape);
+                        const GemmChoice& choice, const void* a, const void* b,
+                        const Epilogue& epilogue, void* c, void* workspace);
+std::int64_t matmul_gemm_workspace_bytes(const MatmulShape& shape, const GemmChoice& choice);
 
 }  // namespace fovea::kernels

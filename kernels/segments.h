@@ -41,4 +41,12 @@ struct TensorPair {
 };
 using PairTable = SegmentTable<TensorPair, 1024>;
 
+/// The same with two that are read.
+struct TensorTriple {
+  const float* x;
+  const float* z;
+  float* y;
+};
+using TripleTable = SegmentTable<TensorTriple, 1024>;
+
 }  // namespace fovea::kernels

@@ -1,11 +1,10 @@
 // The small writes of a training step. Counters: one thread. Metrics: one block, which reads the
 // batch's values once and adds them in an order that their count alone sets. Averages and gradient
-// sums: elementwise; where the step is not finite, each element is written as it was.
-// Bytes moved: a few scalars, a metric's values once, 12 per element of averages and sums (8 to
-// clear).
+// sums: one launch for many (segment_map.cuh); where the step is not finite, each element is
+// written as it was. Bytes moved: a few scalars, a metric's values once, 12 per element of averages
+// and sums (8 to clear).
 #include "kernels/step.h"
 
-#include "kernels/elementwise.cuh"
 #include "kernels/launch.h"
 #include "kernels/numbers.cuh"
 #include "kernels/reduce.cuh"
@@ -17,7 +16,7 @@ namespace {
 constexpr int kMetricThreads = 256;
 
 struct MoveAverage {
-  static constexpr bool kReadsY = true;
+  static constexpr bool kReadsSecond = true;
   const std::int32_t* finite;
   const std::int64_t* count;  ///< null: the average has begun
   float kept, moved;
@@ -28,15 +27,23 @@ struct MoveAverage {
 };
 
 struct AddGradient {
+  static constexpr bool kReadsSecond = true;
   const std::int32_t* finite;
-  __device__ float operator()(float sum, float value) const {
+  __device__ float operator()(float value, float sum) const {
     return *finite != 0 ? sum + value : sum;
   }
 };
 
+struct AverageGradient {
+  static constexpr bool kReadsSecond = true;
+  float factor;
+  __device__ float operator()(float sum, float value) const { return (sum + value) * factor; }
+};
+
 struct ClearGradient {
+  static constexpr bool kReadsSecond = false;  // x is y
   const std::int32_t* finite;
-  __device__ float operator()(float sum) const { return *finite != 0 ? 0.0f : sum; }
+  __device__ float operator()(float sum, float) const { return *finite != 0 ? 0.0f : sum; }
 };
 
 }  // namespace
@@ -95,15 +102,18 @@ cudaError_t update_averages(cudaStream_t stream, const PairTable& table, float k
   return map_segments(stream, table, MoveAverage{finite, count, kept, moved});
 }
 
-cudaError_t accumulate_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,
-                                const float* value, std::int64_t count) {
-  return elementwise(stream, count, sum, AddGradient{finite}, static_cast<const float*>(sum),
-                     value);
+cudaError_t accumulate_gradients(cudaStream_t stream, const PairTable& table,
+                                 const std::int32_t* finite) {
+  return map_segments(stream, table, AddGradient{finite});
 }
 
-cudaError_t clear_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,
-                           std::int64_t count) {
-  return elementwise(stream, count, sum, ClearGradient{finite}, static_cast<const float*>(sum));
+cudaError_t clear_gradients(cudaStream_t stream, const PairTable& table,
+                            const std::int32_t* finite) {
+  return map_segments(stream, table, ClearGradient{finite});
+}
+
+cudaError_t average_gradients(cudaStream_t stream, const TripleTable& table, float factor) {
+  return map_segments(stream, table, AverageGradient{factor});
 }
 
 cudaError_t accumulate_metric(cudaStream_t stream, const std::int32_t* finite, double* sum,

@@ -29,13 +29,16 @@ cudaError_t commit_step(cudaStream_t stream, std::int64_t* applied, const std::i
 cudaError_t update_averages(cudaStream_t stream, const PairTable& table, float kept, float moved,
                             const std::int32_t* finite, const std::int64_t* count);
 
-/// sum[i] += value[i].
-cudaError_t accumulate_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,
-                                const float* value, std::int64_t count);
+/// sum[i] += value[i] of each pair: x the values, y the sum.
+cudaError_t accumulate_gradients(cudaStream_t stream, const PairTable& table,
+                                 const std::int32_t* finite);
 
-/// sum[i] = 0.
-cudaError_t clear_gradient(cudaStream_t stream, const std::int32_t* finite, float* sum,
-                           std::int64_t count);
+/// sum[i] = 0 of each pair, whose x and y are both the sum.
+cudaError_t clear_gradients(cudaStream_t stream, const PairTable& table,
+                            const std::int32_t* finite);
+
+/// y[i] = (x[i] + z[i]) factor of each triple: x the sums, z the values.
+cudaError_t average_gradients(cudaStream_t stream, const TripleTable& table, float factor);
 
 /// sum += the sum of `values`, total += count, in f64.
 cudaError_t accumulate_metric(cudaStream_t stream, const std::int32_t* finite, double* sum,

@@ -25,6 +25,7 @@ std::string fill_cpu_table(KernelTable& table) {
   cpu::add_reference_optimizers(table);
   cpu::add_reference_loss_scale(table);
   cpu::add_reference_data(table);
+  cpu::add_reference_statistics(table);
   return found;
 }
 

@@ -1,4 +1,4 @@
-// Dataset: checks, slices and splits of samples in memory, and their statistics.
+// Dataset: checks, slices and splits of samples in memory.
 #include <algorithm>
 #include <cmath>
 #include <span>
@@ -24,19 +24,6 @@ void check_labels(const Dataset& data) {
                      : detail::concat("its ", classes, " classes are labelled 0 to ", classes - 1);
     fail(ErrorCode::invalid_argument, "data set \"", data.name, "\": sample ", i, " has the label ",
          labels[i], ", but ", range);
-  }
-}
-
-/// Adds the values, whose channels alternate, to one sum and one sum of squares per channel.
-template <class T>
-void add_moments(std::span<const T> values, std::span<double> sum, std::span<double> squares) {
-  const std::size_t channels = sum.size();
-  for (std::size_t i = 0; i < values.size(); i += channels) {
-    for (std::size_t c = 0; c < channels; ++c) {
-      const double value = static_cast<double>(values[i + c]);
-      sum[c] += value;
-      squares[c] += value * value;
-    }
   }
 }
 
@@ -82,31 +69,6 @@ std::int64_t validation_split_at(std::int64_t count, double fraction) {
   FOVEA_REQUIRE(at > 0 && at < count, invalid_argument, "a validation split of ", fraction, " of ",
                 count, " samples leaves one part empty; use more samples or another fraction");
   return at;
-}
-
-ChannelStatistics channel_statistics(const Tensor& x) {
-  FOVEA_REQUIRE(x.defined() && x.numel() > 0 && x.shape().rank() > 0, invalid_argument,
-                "channel statistics of an empty tensor do not exist");
-  FOVEA_REQUIRE(x.dtype() == DType::u8 || x.dtype() == DType::f32, invalid_argument,
-                "channel statistics need u8 or f32 data, not ", dtype_name(x.dtype()));
-  const auto channels = static_cast<std::size_t>(x.shape().c());
-  std::vector<double> sum(channels), squares(channels);
-  double scale = 1.0;
-  if (x.dtype() == DType::u8) {
-    add_moments(x.span<std::uint8_t>(), sum, squares);
-    scale = 255.0;
-  } else {
-    add_moments(x.span<float>(), sum, squares);
-  }
-  const double count = static_cast<double>(x.numel()) / static_cast<double>(channels);
-  ChannelStatistics statistics;
-  for (std::size_t c = 0; c < channels; ++c) {
-    const double mean = sum[c] / count;
-    const double variance = std::max(0.0, squares[c] / count - mean * mean);
-    statistics.mean.push_back(static_cast<float>(mean / scale));
-    statistics.stddev.push_back(static_cast<float>(std::sqrt(variance) / scale));
-  }
-  return statistics;
 }
 
 }  // namespace fovea

@@ -31,6 +31,15 @@ struct RunOptions {
 FOVEA_INTERNAL std::vector<Tensor> run_op(const OpPtr& op, std::span<const Tensor> inputs,
                                           const RunOptions& options);
 
+/// The same on a device by name, such as "cpu" or "cuda:0".
+template <class DerivedOp>
+std::vector<Tensor> run_on(const std::string& device, const DerivedOp& op,
+                           std::span<const Tensor> inputs) {
+  RunOptions options;
+  options.device = open_device(device);
+  return run_op(std::make_shared<const DerivedOp>(op), inputs, options);
+}
+
 /// Median milliseconds of the op's own kernel over `repeats` runs with its inputs where the plan
 /// wants them; reorders are left out. Throws unsupported when no candidate accepts.
 FOVEA_INTERNAL double time_op(const OpPtr& op, std::span<const Tensor> inputs,

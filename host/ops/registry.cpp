@@ -61,10 +61,10 @@ class Registry {
     add_all<SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
             RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove>();
     add_all<AdvanceStep, GradientCheck, CommitStep, UpdateAverages, AccumulateMetric,
-            AccumulateGradient, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
-            NadamUpdate>();
+            AccumulateGradient, AverageGradients, SgdUpdate, AdamUpdate, AdagradUpdate,
+            RmsPropUpdate, AdamaxUpdate, NadamUpdate>();
     add_all<HoldStep, Unscale, AdjustLossScale>();
-    add_all<PictureBatch>();
+    add_all<PictureBatch, CountLabels, ChannelMoments, RankedPairs>();
   }
 
   mutable std::mutex mutex_;

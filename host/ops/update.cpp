@@ -142,10 +142,46 @@ std::vector<ValueType> AccumulateMetric::infer(std::span<const ValueType> inputs
 }
 
 std::vector<ValueType> AccumulateGradient::infer(std::span<const ValueType> inputs) const {
-  require_inputs(inputs, 3);
-  require_equal_floating(inputs.first(2), 2);
-  require_finite_flag(inputs[2]);
+  FOVEA_REQUIRE(gradients >= 1, invalid_argument, "there is at least one gradient, not ",
+                gradients);
+  const auto each = static_cast<std::size_t>(stride());
+  require_inputs(inputs, 1 + each * static_cast<std::size_t>(gradients));
+  require_finite_flag(inputs[0]);
+  for (std::size_t i = 1; i < inputs.size(); i += each) {
+    require_equal_floating(inputs.subspan(i, each), each);
+    require_type(inputs[i], {inputs[i].shape, inputs[1].dtype}, "each sum");
+  }
   return {};
+}
+
+double AccumulateGradient::flops(std::span<const ValueType> inputs,
+                                 std::span<const ValueType>) const {
+  return clear ? 0 : elements_of(inputs, 1, 2);
+}
+
+std::vector<int> AccumulateGradient::effects() const {
+  std::vector<int> effects(static_cast<std::size_t>(gradients));
+  for (std::size_t i = 0; i < effects.size(); ++i) effects[i] = 1 + stride() * static_cast<int>(i);
+  return effects;
+}
+
+std::vector<ValueType> AverageGradients::infer(std::span<const ValueType> inputs) const {
+  FOVEA_REQUIRE(!inputs.empty() && inputs.size() % 2 == 0, invalid_argument,
+                "gradients are averaged of sums and values by turns, not of ", inputs.size(),
+                " inputs");
+  FOVEA_REQUIRE(std::isfinite(factor), invalid_argument, "a factor is finite, not ", factor);
+  std::vector<ValueType> outputs;
+  for (std::size_t i = 0; i < inputs.size(); i += 2) {
+    require_equal_floating(inputs.subspan(i, 2), 2);
+    require_type(inputs[i], {inputs[i].shape, inputs[0].dtype}, "each sum");
+    outputs.push_back(inputs[i]);
+  }
+  return outputs;
+}
+
+double AverageGradients::flops(std::span<const ValueType> inputs,
+                               std::span<const ValueType>) const {
+  return 2 * elements_of(inputs, 0, 2);
 }
 
 std::vector<ValueType> SgdUpdate::infer(std::span<const ValueType> inputs) const {

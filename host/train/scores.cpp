@@ -1,13 +1,15 @@
 // Scores over whole arrays. The averages' definitions are scikit-learn's.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <map>
 #include <set>
 
 #include "fovea/error.h"
 #include "fovea/metrics.h"
 #include "fovea/names.h"
+#include "fovea/ops/statistics.h"
 #include "host/base/utf8.h"
+#include "host/graph/run_op.h"
 
 namespace fovea {
 namespace {
@@ -241,23 +243,29 @@ double accuracy_score(const Tensor& y_true, const Tensor& y_pred) {
   return right / static_cast<double>(pair.actual.size());
 }
 
-Tensor confusion_matrix(const Tensor& y_true, const Tensor& y_pred, const Labels& labels) {
+Tensor confusion_matrix(const Tensor& y_true, const Tensor& y_pred, const Labels& labels,
+                        const std::string& device) {
   const Pair pair(y_true, y_pred);
   const Labels chosen = chosen_labels(pair, labels);
-  const auto size = static_cast<std::int64_t>(chosen.size());
-  const auto index = [&](std::int32_t label) {
-    return std::find(chosen.begin(), chosen.end(), label) - chosen.begin();
-  };
-  Tensor matrix = Tensor::zeros({size, size}, DType::i64);
-  bool any = false;
-  for (std::size_t i = 0; i < pair.actual.size(); ++i) {
-    const std::int64_t row = index(pair.actual[i]);
-    const std::int64_t column = index(pair.predicted[i]);
-    any = any || row < size;
-    if (row < size && column < size) ++matrix.data<std::int64_t>()[row * size + column];
+  std::map<std::int32_t, std::int32_t> places;
+  for (const std::int32_t label : chosen) {
+    places.emplace(label, static_cast<std::int32_t>(places.size()));
   }
+  bool any = false;
+  const auto places_of = [&](std::span<const std::int32_t> own) {  // -1: not asked for
+    Tensor result({static_cast<std::int64_t>(own.size())}, DType::i32);
+    std::transform(own.begin(), own.end(), result.data<std::int32_t>(), [&](std::int32_t label) {
+      const auto found = places.find(label);
+      return found == places.end() ? -1 : found->second;
+    });
+    return result;
+  };
+  const std::vector<Tensor> arrays = {places_of(pair.actual), places_of(pair.predicted)};
+  for (const std::int32_t place : arrays[0].span<std::int32_t>()) any = any || place >= 0;
   FOVEA_REQUIRE(any, invalid_argument, "none of the labels asked for is among the true ones");
-  return matrix;
+  ops::CountLabels count_pairs;
+  count_pairs.classes = static_cast<std::int64_t>(chosen.size());
+  return run_on(device, count_pairs, arrays).front();
 }
 
 ClassScores precision_recall_fscore_support(const Tensor& y_true, const Tensor& y_pred,
@@ -323,38 +331,29 @@ std::string classification_report(const Tensor& y_true, const Tensor& y_pred,
   return report.text();
 }
 
-double roc_auc_score(const Tensor& y_true, const Tensor& scores) {
+double roc_auc_score(const Tensor& y_true, const Tensor& scores, const std::string& device) {
   const auto labels = labels_of(y_true, "the true labels");
   require_scores(scores, y_true.numel());
   FOVEA_REQUIRE(scores.numel() == y_true.numel(), shape_mismatch,
                 "the area under the ROC curve is of one score per sample, (N,) or (N, 1), not ",
                 scores.shape());
-  const Tensor values = scores.to(DType::f64);
-  const double* value = values.data<double>();
-  std::vector<std::size_t> order(labels.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  // Sorted as they are; 16 bits as f32, which holds them all.
+  const Tensor values =
+      scores.to(scores.dtype() == DType::f64 ? DType::f64 : DType::f32).reshape({y_true.numel()});
+  double positives = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     FOVEA_REQUIRE(labels[i] == 0 || labels[i] == 1, invalid_argument,
                   "the area under the ROC curve is of labels 0 and 1, not ", labels[i]);
-    FOVEA_REQUIRE(!std::isnan(value[i]), invalid_argument, "the score of sample ", i, " is NaN");
+    FOVEA_REQUIRE(!std::isnan(values.item(static_cast<std::int64_t>(i))), invalid_argument,
+                  "the score of sample ", i, " is NaN");
+    positives += labels[i];
   }
-  std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return value[a] > value[b]; });
-  // Down the scores: each negative adds the positives above it, and half of those beside it.
-  double positives = 0, negatives = 0, area = 0;
-  for (std::size_t first = 0; first < order.size();) {
-    double tied_positives = 0, tied_negatives = 0;
-    const double score = value[order[first]];
-    for (; first < order.size() && value[order[first]] == score; ++first) {
-      (labels[order[first]] == 1 ? tied_positives : tied_negatives) += 1;
-    }
-    area += tied_negatives * (positives + tied_positives / 2);
-    positives += tied_positives;
-    negatives += tied_negatives;
-  }
+  const double negatives = static_cast<double>(labels.size()) - positives;
   FOVEA_REQUIRE(positives > 0 && negatives > 0, invalid_argument,
                 "the area under the ROC curve needs samples of both labels, 0 and 1");
-  return area / (positives * negatives);
+  const std::vector<Tensor> ranks =
+      run_on(device, ops::RankedPairs{}, std::vector<Tensor>{y_true, values});
+  return static_cast<double>(*ranks[0].data<std::int64_t>()) / 2 / (positives * negatives);
 }
 
 double top_k_accuracy_score(const Tensor& y_true, const Tensor& scores, std::int64_t k) {

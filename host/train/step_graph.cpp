@@ -235,14 +235,12 @@ class StepBuilder {
     // f16 goes on after a step that is not finite, with a smaller scale.
     const Value finite = spec_.low == DType::f16 ? check[1] : Value(hold(b, check[1]));
     if (spec_.mode == StepMode::accumulate) {
-      for (const UpdateTarget& target : targets) {
-        b.add(ops::AccumulateGradient{}, {gradient_sum(b, target), target.gradient, finite});
-      }
+      write_sums(b, targets, finite, false);
     } else {
       compile_->optimizer.pointer()->append_update(b, targets,
                                                    {finite, check[0], rate(b), applied(b)});
       append_weight_averages(b, targets, finite);
-      if (spec_.accumulated > 1) clear_sums(b, targets, finite);
+      if (spec_.accumulated > 1) write_sums(b, targets, finite, true);
       b.add(ops::CommitStep{}, {applied(b), finite});
     }
     if (spec_.low == DType::f16) {
@@ -278,20 +276,28 @@ class StepBuilder {
   }
 
   void average_gradients(Builder& b, std::vector<UpdateTarget>& targets) const {
-    ops::Scale mean;
-    mean.factor = 1.0 / spec_.accumulated;
-    for (UpdateTarget& target : targets) {
-      const Value sum = b.add(ops::Add{}, {target.gradient, gradient_sum(b, target)});
-      target.gradient = b.add(mean, {sum});
+    ops::AverageGradients average;
+    average.factor = 1.0 / spec_.accumulated;
+    std::vector<Value> inputs;
+    for (const UpdateTarget& target : targets) {
+      inputs.insert(inputs.end(), {gradient_sum(b, target), target.gradient});
     }
+    const Outputs means = b.add(std::make_shared<const ops::AverageGradients>(average), inputs);
+    for (std::size_t i = 0; i < targets.size(); ++i) targets[i].gradient = means[i];
   }
 
-  static void clear_sums(Builder& b, const std::vector<UpdateTarget>& targets, Value finite) {
-    ops::AccumulateGradient clear;
-    clear.clear = true;
+  /// Adds the gradients to their sums, or clears the sums.
+  static void write_sums(Builder& b, const std::vector<UpdateTarget>& targets, Value finite,
+                         bool clear) {
+    ops::AccumulateGradient write;
+    write.gradients = static_cast<std::int64_t>(targets.size());
+    write.clear = clear;
+    std::vector<Value> inputs = {finite};
     for (const UpdateTarget& target : targets) {
-      b.add(clear, {gradient_sum(b, target), target.gradient, finite});
+      inputs.push_back(gradient_sum(b, target));
+      if (!clear) inputs.push_back(target.gradient);
     }
+    b.add(std::make_shared<const ops::AccumulateGradient>(write), inputs);
   }
 
   void append_running_statistics(Builder& b, Value finite) {
@@ -327,7 +333,7 @@ class StepBuilder {
           ops::SumAbove sum_above;
           sum_above.thresholds = kMetricThresholds;
           shown = b.add(sum_above, {term.scores, term.values});
-          b.add(ops::AccumulateGradient{}, {b.global_state(path, b.type(shown), 0), shown, finite});
+          b.add(ops::AccumulateGradient{}, {finite, b.global_state(path, b.type(shown), 0), shown});
         } else {
           const Value sum = b.global_state(path, {{}, DType::f64}, 0);
           const Value count =

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,8 +61,18 @@ struct ChannelStatistics {
   std::vector<float> stddev;  ///< C values, of the whole population
 };
 /// Statistics over all axes but the last of u8 or f32 data (N, ..., C): what a normalisation of
-/// pictures subtracts and divides by. Throws invalid_argument for another type or an empty tensor.
-FOVEA_API ChannelStatistics channel_statistics(const Tensor& x);
+/// pictures subtracts and divides by. Of u8 they are the same bits on every device (see
+/// open_device). Throws invalid_argument for another type or an empty tensor.
+FOVEA_API ChannelStatistics channel_statistics(const Tensor& x, const std::string& device = "cpu");
+
+/// How many samples each class has, from class 0 to the largest label. Throws shape_mismatch unless
+/// labels are i32 (N,), invalid_argument for none and for a label outside of 0 to 2^24 - 1.
+FOVEA_API std::vector<std::int64_t> class_counts(const Tensor& labels,
+                                                 const std::string& device = "cpu");
+/// For FitOptions::class_weight: samples / (classes * samples of the class), for the classes that
+/// occur, so that all of them count alike; scikit-learn's "balanced". Throws as class_counts.
+FOVEA_API std::map<int, double> balanced_class_weight(const Tensor& labels,
+                                                      const std::string& device = "cpu");
 
 // ---- Readers ----
 

@@ -4,8 +4,9 @@
 //   std::cout << classification_report(test.y, predicted, {.target_names = test.class_names});
 //
 // Labels are i32 (N,). All functions throw shape_mismatch for arrays that are not so, or differ in
-// length, and invalid_argument for empty ones. The metrics that a model computes while it trains
-// are in loss.h (metric_names).
+// length, and invalid_argument for empty ones. A `device` (see open_device) counts or sorts there,
+// with the very same result; arrays are copied to it. The metrics that a model computes while it
+// trains are in loss.h (metric_names).
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ FOVEA_API double accuracy_score(const Tensor& y_true, const Tensor& y_pred);
 /// `labels` chooses and orders them; by default those of both arrays, sorted. Throws
 /// invalid_argument for labels of which y_true has none, or a label given twice.
 FOVEA_API Tensor confusion_matrix(const Tensor& y_true, const Tensor& y_pred,
-                                  const std::vector<std::int32_t>& labels = {});
+                                  const std::vector<std::int32_t>& labels = {},
+                                  const std::string& device = "cpu");
 
 struct ScoreOptions {
   /// Of precision_score, recall_score and f1_score: "binary" (of pos_label alone), "micro" (of all
@@ -73,7 +75,8 @@ FOVEA_API std::string classification_report(const Tensor& y_true, const Tensor& 
 
 /// The area under the ROC curve, exact: labels 0 and 1, floating scores (N,) or (N, 1). Throws
 /// invalid_argument where one of the labels is missing, or a score is NaN.
-FOVEA_API double roc_auc_score(const Tensor& y_true, const Tensor& scores);
+FOVEA_API double roc_auc_score(const Tensor& y_true, const Tensor& scores,
+                               const std::string& device = "cpu");
 
 /// The share of samples whose label is among the k largest scores (N, classes). Of equal scores the
 /// later class comes first, as in scikit-learn. Throws invalid_argument for a label outside the

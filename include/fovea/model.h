@@ -70,7 +70,8 @@ struct FitOptions {
   /// divides by the number of samples), and weighted_metrics are weighted by it; other metrics are
   /// not. A validation_split takes its part of them.
   Tensor sample_weight{};
-  /// Instead, the weight of every sample of a class, 1 for those left out. Validation has none.
+  /// Instead, the weight of every sample of a class, 1 for those left out, such as
+  /// balanced_class_weight(). Validation has none.
   std::map<int, double> class_weight{};
   Tensor validation_sample_weight{};  ///< of validation_data
   Augmentation augmentation{};

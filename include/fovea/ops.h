@@ -11,5 +11,6 @@
 #include "fovea/ops/norm.h"
 #include "fovea/ops/pool.h"
 #include "fovea/ops/source.h"
+#include "fovea/ops/statistics.h"
 #include "fovea/ops/transpose.h"
 #include "fovea/ops/update.h"

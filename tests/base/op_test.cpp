@@ -84,8 +84,9 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss,
       PointwiseLossBackward, RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep,
       GradientCheck, HoldStep, CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient,
-      SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale,
-      AdjustLossScale, PictureBatch>();
+      AverageGradients, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
+      NadamUpdate, Unscale, AdjustLossScale, PictureBatch, CountLabels, ChannelMoments,
+      RankedPairs>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

@@ -268,7 +268,7 @@ class UpdatePhase {
     builder.add(adam, {check[1], check[0], builder.constant({{}, DType::f32}, kRate), applied,
                        state("w", moment), gradient, state("m", moment), state("v", moment)});
     builder.add(ops::UpdateAverages{}, {check[1], state("average", moment), gradient});
-    builder.add(ops::AccumulateGradient{}, {state("gradients", moment), gradient, check[1]});
+    builder.add(ops::AccumulateGradient{}, {check[1], state("gradients", moment), gradient});
     builder.add(ops::AccumulateMetric{},
                 {state("sum", number), state("count", number), gradient, check[1]});
     builder.add(ops::CommitStep{}, {applied, check[1]});
@@ -393,13 +393,29 @@ TEST(AccumulateMetric, AddsValuesAndTheirNumber) {
 
 TEST(AccumulateGradient, AddsOrClears) {
   ops::AccumulateGradient op;
-  const std::vector<Tensor> inputs = {vector_of({1, 2}), vector_of({10, -20}),
-                                      scalar(1, DType::i32)};
-  EXPECT_EQ(values_of(run_op(std::make_shared<ops::AccumulateGradient>(op), inputs, {})[0]),
-            (std::vector<double>{11, -18}));
+  op.gradients = 2;
+  const Tensor finite = scalar(1, DType::i32), first = vector_of({1, 2}), second = vector_of({3});
+  const std::vector<Tensor> sums =
+      run_op(std::make_shared<ops::AccumulateGradient>(op),
+             std::vector<Tensor>{finite, first, vector_of({10, -20}), second, vector_of({4})}, {});
+  EXPECT_EQ(values_of(sums[0]), (std::vector<double>{11, -18}));
+  EXPECT_EQ(values_of(sums[1]), (std::vector<double>{7}));
   op.clear = true;
-  EXPECT_EQ(values_of(run_op(std::make_shared<ops::AccumulateGradient>(op), inputs, {})[0]),
-            (std::vector<double>{0, 0}));
+  const std::vector<Tensor> cleared = run_op(std::make_shared<ops::AccumulateGradient>(op),
+                                             std::vector<Tensor>{finite, first, second}, {});
+  EXPECT_EQ(values_of(cleared[0]), (std::vector<double>{0, 0}));
+  EXPECT_EQ(values_of(cleared[1]), (std::vector<double>{0}));
+}
+
+TEST(AverageGradients, AddsTheLastOnesAndScales) {
+  ops::AverageGradients op;
+  op.factor = 0.5;
+  const std::vector<Tensor> means = run_op(
+      std::make_shared<ops::AverageGradients>(op),
+      std::vector<Tensor>{vector_of({1, 2}), vector_of({10, -20}), vector_of({3}), vector_of({4})},
+      {});
+  EXPECT_EQ(values_of(means[0]), (std::vector<double>{5.5, -9}));
+  EXPECT_EQ(values_of(means[1]), (std::vector<double>{3.5}));
 }
 
 }  // namespace

@@ -102,5 +102,28 @@ TEST(ChannelStatistics, OfBytesAndFloats) {
   });
 }
 
+// ---- Classes ----
+
+TEST(ClassCounts, AreOfAllClassesUpToTheLargestLabel) {
+  const Tensor labels = Tensor::from<std::int32_t>({6}, {3, 0, 3, 1, 3, 0});
+  EXPECT_EQ(class_counts(labels), (std::vector<std::int64_t>{2, 1, 0, 3}));
+  expect_error(ErrorCode::invalid_argument, {"not -1"}, [] {
+    class_counts(Tensor::from<std::int32_t>({2}, {0, -1}));
+  });
+  expect_error(ErrorCode::invalid_argument, {"not 16777216"}, [] {
+    class_counts(Tensor::from<std::int32_t>({2}, {0, 1 << 24}));
+  });
+  expect_error(ErrorCode::invalid_argument, {"no labels"},
+               [] { class_counts(Tensor::zeros({0}, DType::i32)); });
+  expect_error(ErrorCode::shape_mismatch, {"i32 (N,)"}, [] { class_counts(Tensor::zeros({3})); });
+}
+
+/// What sklearn.utils.class_weight.compute_class_weight("balanced", ...) gives for these.
+TEST(ClassCounts, BalancedWeightsGiveEveryClassThatOccursTheSameShare) {
+  const Tensor labels = Tensor::from<std::int32_t>({6}, {3, 0, 3, 1, 3, 0});
+  EXPECT_EQ(balanced_class_weight(labels),
+            (std::map<int, double>{{0, 1}, {1, 2}, {3, 6.0 / 3 / 3}}));
+}
+
 }  // namespace
 }  // namespace fovea::test

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fovea/ops/conv.h"
+#include "tests/host_kernels/run_candidate.h"
 #include "tests/support/op_case.h"
 
 namespace fovea::test {
@@ -25,8 +26,10 @@ class Overridden {
   std::int64_t before_;
 };
 
-/// `candidate` against the f64 reference of the same, rounded inputs. It may not decline.
-void check_candidate(const OpCase& op_case, DType dtype, const std::string& candidate);
+/// `candidate` against the f64 reference of the same, rounded inputs. It may not decline. Returns
+/// the largest error.
+double check_candidate(const OpCase& op_case, DType dtype, const std::string& candidate,
+                       const How& how = {});
 
 /// All three passes of one convolution.
 std::vector<OpCase> conv_passes(const Shape& x, std::int64_t filters, Size2 kernel,

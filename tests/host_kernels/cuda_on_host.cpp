@@ -337,6 +337,12 @@ void Launch::report_stuck() const {
   die("lanes of a warp wait for others of their mask, which never come");
 }
 
+/// Of each kernel's last launch.
+std::map<std::string, dim3>& grids() {
+  static std::map<std::string, dim3> all;
+  return all;
+}
+
 /// Of all launches of a kernel, by its name.
 std::map<std::string, double>& seconds() {
   static std::map<std::string, double> all;
@@ -368,6 +374,7 @@ void run(const char* name, dim3 blocks, dim3 threads, std::size_t dynamic_shared
   static std::mutex one_at_a_time;
   static std::mt19937 random = seeded();
   const std::scoped_lock lock(one_at_a_time);
+  grids()[name] = blocks;
   const auto begin = std::chrono::steady_clock::now();
   Launch launch(name, blocks, threads, dynamic_shared_bytes, body, random);
   running = &launch;
@@ -391,6 +398,7 @@ void exchange(unsigned mask, const void* mine, std::size_t bytes, void* all,
 void die(const std::string& what) { running->die(what); }
 int architecture() { return current_architecture(); }
 void set_architecture(int sm) { current_architecture() = sm; }
+dim3 last_grid(const std::string& name) { return grids().at(name); }
 std::map<std::string, double> kernels_run() { return seconds(); }
 
 }  // namespace on_host

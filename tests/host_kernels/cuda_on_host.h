@@ -64,6 +64,9 @@ const dim3& grid_shape();
 cudaError_t launch(const char* name, cudaStream_t stream, dim3 blocks, dim3 threads,
                    std::size_t dynamic_shared_bytes, std::function<void()> body);
 
+/// What cuda/thrust_statistics.cu calls: does `work` in the stream's turn, and waits for it.
+void wait_for(cudaStream_t stream, const char* name, const std::function<void()>& work);
+
 /// Whether a GPU takes a launch of this shape.
 bool is_launchable(dim3 blocks, dim3 threads, std::size_t dynamic_shared_bytes);
 
@@ -88,6 +91,9 @@ void exchange(unsigned mask, const void* mine, std::size_t bytes, void* all,
 /// The architecture that the twins of PTX instructions stand for: 80, until set.
 int architecture();
 void set_architecture(int sm);
+
+/// The grid of a kernel's last launch.
+dim3 last_grid(const std::string& name);
 
 /// The kernels started so far, by name, and the seconds that their threads took in all.
 std::map<std::string, double> kernels_run();

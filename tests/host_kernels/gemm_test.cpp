@@ -60,36 +60,11 @@ TEST(Gemm, ChipsBeforeSm80Agree) {
   }
 }
 
-constexpr double kTf32Tolerance = 1e-3;
-
-/// matmul_gemm in tf32 for one layout.
-double tf32_error(const OpCase& op_case, const kernels::MatmulShape& shape) {
-  const std::vector<Tensor> inputs = make_inputs(op_case, DType::f32);
-  const std::vector<Tensor> expected = run_reference(
-      op_case.op(DType::f64), std::vector{inputs[0].to(DType::f64), inputs[1].to(DType::f64)});
-  Tensor c({shape.rows, shape.columns}, DType::f32);
-  std::vector<char> workspace(
-      static_cast<std::size_t>(kernels::matmul_gemm_workspace_bytes(shape)));
-  EXPECT_EQ(kernels::matmul_gemm(nullptr, shape, DType::f32, true, inputs[0].raw(), inputs[1].raw(),
-                                 {}, c.mutable_raw(), workspace.data()),
-            cudaSuccess);
-  return relative_error(c, expected[0]);
-}
-
+/// Every layout in tf32; `rounded`: whether that shows.
 void expect_tf32(std::int64_t rows, std::int64_t inner, std::int64_t columns, bool rounded) {
-  const std::vector<OpCase> layouts = products(rows, inner, columns);
-  kernels::MatmulShape shape = {rows, columns, inner};
-  const double nn = tf32_error(layouts[0], shape);
-  shape.transpose_a = true;
-  const double tn = tf32_error(layouts[1], shape);
-  shape.transpose_a = false;
-  shape.transpose_b = true;
-  const double nt = tf32_error(layouts[2], shape);
-  for (const double error : {nn, tn, nt}) {
-    EXPECT_LE(error, kTf32Tolerance);
-    if (rounded) {
-      EXPECT_GT(error, 1e-5);
-    }
+  for (const OpCase& op_case : products(rows, inner, columns)) {
+    const double error = check_candidate(op_case, DType::f32, "gemm", {.allow_tf32 = true});
+    EXPECT_EQ(error > 1e-5, rounded) << op_case.name << ": " << error;
   }
 }
 
@@ -107,49 +82,115 @@ TEST(Gemm, Tf32ProductsAreF32BeforeSm80) {
 }
 
 TEST(Gemm, Tf32ConvolutionsAgree) {
-  const kernels::ConvShape shape = {.images = 2,
-                                    .height = 7,
-                                    .width = 6,
-                                    .channels = 8,
-                                    .out_height = 4,
-                                    .out_width = 3,
-                                    .filters = 12,
-                                    .kernel_height = 3,
-                                    .kernel_width = 3,
-                                    .groups = 1,
-                                    .stride_height = 2,
-                                    .stride_width = 2,
-                                    .dilation_height = 1,
-                                    .dilation_width = 1,
-                                    .pad_top = 1,
-                                    .pad_left = 0};
-  const std::vector<OpCase> cases = conv_passes({2, 7, 6, 8}, 12, 3, {2, Padding::same(), 1, 1});
-  for (std::size_t pass = 0; pass < 3; ++pass) {
-    const std::vector<Tensor> inputs = make_inputs(cases[pass], DType::f32);
-    const std::vector<Tensor> expected =
-        run_reference(cases[pass].op(DType::f64),
-                      std::vector{inputs[0].to(DType::f64), inputs[1].to(DType::f64)});
-    Tensor out(expected[0].shape(), DType::f32);
-    const void* a = inputs[0].raw();
-    const void* b = inputs[1].raw();
-    std::vector<char> workspace(static_cast<std::size_t>(
-        kernels::conv_backward_filter_implicit_gemm_workspace_bytes(shape)));
-    cudaError_t status = cudaErrorUnknown;
-    if (pass == 0) {
-      status = kernels::conv_forward_implicit_gemm(nullptr, shape, DType::f32, true, a, b, {},
-                                                   out.mutable_raw());
-    } else if (pass == 1) {
-      status = kernels::conv_backward_data_implicit_gemm(nullptr, shape, DType::f32, true, a, b,
-                                                         out.mutable_raw());
-    } else {
-      status = kernels::conv_backward_filter_implicit_gemm(nullptr, shape, DType::f32, true, a, b,
-                                                           out.mutable_raw(), workspace.data());
-    }
-    EXPECT_EQ(status, cudaSuccess);
-    const double error = relative_error(out, expected[0]);
-    EXPECT_LE(error, kTf32Tolerance) << "pass " << pass;
-    EXPECT_GT(error, 1e-5) << "pass " << pass;
+  for (const OpCase& op_case : conv_passes({2, 7, 6, 8}, 12, 3, {2, Padding::same(), 1, 1})) {
+    EXPECT_GT(check_candidate(op_case, DType::f32, "implicit_gemm", {.allow_tf32 = true}), 1e-5)
+        << op_case.name;
   }
+}
+
+// ---- Variants ----
+
+using kernels::GemmChoice;
+
+/// Every variant of a product with a C of this size agrees, and is the choice of its number: that
+/// many blocks of such tiles. There are no others.
+void check_variants(const OpCase& op_case, DType dtype, const std::string& candidate,
+                    const std::vector<GemmChoice>& choices, std::int64_t rows,
+                    std::int64_t columns) {
+  const OpPtr op = op_case.op(dtype);
+  const std::vector<Tensor> inputs = make_inputs(op_case, dtype);
+  const auto answer = [&](int variant) {
+    return lower_for_cuda(*op, inputs, candidate, {.variant = variant});
+  };
+  const auto count = static_cast<int>(choices.size());
+  EXPECT_EQ(std::get<Lowering>(answer(0)).variants, count);
+  for (const int missing : {count, count + 7, -1}) {
+    EXPECT_EQ(std::get<Decline>(answer(missing)).reason, "there is no such variant");
+  }
+  for (const bool tf32 : {false, true}) {
+    if (tf32 && dtype != DType::f32) continue;
+    for (int variant = 0; variant < count; ++variant) {
+      const GemmChoice& choice = choices[static_cast<std::size_t>(variant)];
+      SCOPED_TRACE(detail::concat(choice.tile_rows, " x ", choice.tile_columns, ", ", choice.parts,
+                                  " parts"));
+      check_candidate(op_case, dtype, candidate, {variant, tf32});
+      const dim3 grid = on_host::last_grid("gemm_kernel");
+      EXPECT_EQ(grid.x, kernels::blocks_for(rows, choice.tile_rows) *
+                            kernels::blocks_for(columns, choice.tile_columns));
+      EXPECT_EQ(grid.z, choice.parts);
+    }
+  }
+}
+
+TEST(GemmVariants, OfProductsAgree) {
+  for (const DType dtype : kTypes) {
+    kernels::MatmulShape shape = {72, 136, 40};
+    for (const OpCase& op_case : products(shape.rows, shape.inner, shape.columns)) {
+      const auto choices = kernels::matmul_gemm_choices(shape, dtype);
+      EXPECT_EQ(choices.size(), dtype == DType::f32 ? 2U : 3U);
+      check_variants(op_case, dtype, "gemm", choices, shape.rows, shape.columns);
+    }
+  }
+  // A long inner axis, which blocks share out.
+  const kernels::MatmulShape shape = {16, 72, 1032};
+  const auto choices = kernels::matmul_gemm_choices(shape, DType::f16);
+  EXPECT_EQ(choices, (std::vector<GemmChoice>{{64, 64, 2}, {64, 64, 1}}));
+  check_variants(products(16, 1032, 72)[0], DType::f16, "gemm", choices, 16, 72);
+}
+
+kernels::ConvShape one_by_one(std::int64_t images, std::int64_t height, std::int64_t width,
+                              std::int64_t channels, std::int64_t filters) {
+  return {images, height, width, channels, height, width, filters, 1, 1, 1, 1, 1, 1, 1, 0, 0};
+}
+
+TEST(GemmVariants, OfConvolutionsAgree) {
+  using kernels::ConvPass;
+  const kernels::ConvShape shape = one_by_one(2, 13, 11, 72, 80);
+  const std::vector<OpCase> cases = conv_passes({2, 13, 11, 72}, 80, 1, {});
+  const std::int64_t pixels = shape.output_pixels();
+  for (const DType dtype : kTypes) {
+    const auto check = [&](std::size_t number, ConvPass pass, std::size_t variants,
+                           std::int64_t rows, std::int64_t columns) {
+      const auto choices = kernels::conv_implicit_gemm_choices(shape, pass, dtype);
+      EXPECT_EQ(choices.size(), variants);
+      check_variants(cases[number], dtype, "implicit_gemm", choices, rows, columns);
+    };
+    const std::size_t tiles = dtype == DType::f32 ? 2 : 3;
+    check(0, ConvPass::forward, tiles, pixels, shape.filters);
+    check(1, ConvPass::backward_data, tiles, pixels, shape.channels);
+    check(2, ConvPass::backward_filter, 4, shape.filters, shape.channels);  // two numbers of parts
+  }
+}
+
+TEST(GemmVariants, BeginWithTheHeuristicsChoiceAndNameEachOnce) {
+  using kernels::ConvPass;
+  using Choices = std::vector<GemmChoice>;
+  const auto of_product = [](const kernels::MatmulShape& shape, DType dtype) {
+    return kernels::matmul_gemm_choices(shape, dtype);
+  };
+  EXPECT_EQ(of_product({4096, 1024, 512}, DType::f16), (Choices{{128, 128}, {128, 64}, {64, 64}}));
+  EXPECT_EQ(of_product({4096, 1024, 512}, DType::f32), (Choices{{128, 128}, {64, 64}}));
+  EXPECT_EQ(of_product({1 << 14, 64, 512}, DType::bf16), (Choices{{128, 64}, {64, 64}}));
+  EXPECT_EQ(of_product({100, 99, 50}, DType::f16), (Choices{{64, 64}})) << "copies of 2 bytes";
+  EXPECT_EQ(of_product({32, 32, 512}, DType::f16), (Choices{{64, 64}})) << "a small C";
+  EXPECT_EQ(of_product({128, 64, 4096}, DType::f16),
+            (Choices{{64, 64, 8}, {128, 64, 8}, {64, 64, 4}, {128, 64, 4}}));
+  const auto of_filter = [](std::int64_t channels, std::int64_t filters) {
+    return kernels::conv_implicit_gemm_choices(one_by_one(256, 14, 14, channels, filters),
+                                               ConvPass::backward_filter, DType::f16);
+  };
+  EXPECT_EQ(of_filter(576, 64), (Choices{{64, 64, 57}, {64, 64, 28}, {64, 64, 114}}));
+  EXPECT_EQ(of_filter(2304, 256),
+            (Choices{{128, 128, 15}, {64, 64, 15}, {128, 128, 7}, {64, 64, 7}}))
+      << "twice as many sums would not fit";
+}
+
+/// What is no choice of theirs is refused, not computed wrongly.
+TEST(GemmVariants, LaunchersRefuseTilesThatTheyDoNotHave) {
+  const kernels::MatmulShape shape = {72, 72, 72};
+  EXPECT_EQ(kernels::matmul_gemm(nullptr, shape, DType::f32, false, {128, 64}, nullptr, nullptr, {},
+                                 nullptr, nullptr),
+            cudaErrorInvalidValue);
 }
 
 }  // namespace

@@ -45,14 +45,15 @@ const KernelTable& cuda_table() {
 }
 
 LowerResult lower_for_cuda(const Op& op, std::span<const Tensor> inputs,
-                           const std::string& candidate) {
+                           const std::string& candidate, const How& how) {
   const std::vector<ValueType> input_types = types_of(inputs);
   const std::vector<ValueType> output_types = op.infer(input_types);
   const std::vector<Layout> layouts(inputs.size());
   const std::vector<Layout> wanted(op.name() == "reorder" ? 1 : 0);
   const std::valarray<bool> used(true, output_types.size());
   const LowerRequest request{
-      input_types, output_types, layouts, {std::begin(used), used.size()}, wanted, 1};
+      input_types, output_types,   layouts,    {std::begin(used), used.size()}, wanted,
+      1,           how.allow_tf32, how.variant};
   for (const KernelTable::Candidate& known : cuda_table().candidates(op.name())) {
     if (known.name == candidate) return known.factory(op, request);
   }
@@ -60,8 +61,9 @@ LowerResult lower_for_cuda(const Op& op, std::span<const Tensor> inputs,
 }
 
 std::vector<Tensor> run_candidate(const Op& op, std::span<const Tensor> inputs,
-                                  const std::string& candidate, const std::pair<int, int>* shared) {
-  LowerResult result = lower_for_cuda(op, inputs, candidate);
+                                  const std::string& candidate, const std::pair<int, int>* shared,
+                                  const How& how) {
+  LowerResult result = lower_for_cuda(op, inputs, candidate, how);
   auto& lowering = std::get<Lowering>(result);
   const std::vector<ValueType> input_types = types_of(inputs);
   const std::vector<ValueType> output_types = op.infer(input_types);
@@ -83,7 +85,7 @@ std::vector<Tensor> run_candidate(const Op& op, std::span<const Tensor> inputs,
   }
   const Memory workspace = exactly(static_cast<std::size_t>(lowering.workspace_bytes));
   lowering.kernel->run(KernelContext(input_pointers, output_pointers, input_types, output_types,
-                                     workspace.get(), 1, nullptr));
+                                     workspace.get(), 1, nullptr, how.allow_tf32));
 
   std::vector<Tensor> results;
   for (std::size_t o = 0; o < output_types.size(); ++o) {

@@ -218,6 +218,12 @@ cudaError_t on_host::launch(const char* name, cudaStream_t stream, dim3 blocks, 
   });
 }
 
+/// What Thrust's kernels would do, and the waits within.
+void on_host::wait_for(cudaStream_t stream, const char* name, const std::function<void()>& work) {
+  const Lock lock(runtime().mutex);
+  if (simulated_gpu::enqueue(stream, name, work) == cudaSuccess) run_all(stream_of(stream));
+}
+
 extern "C" {
 
 // ---- Devices and errors ----

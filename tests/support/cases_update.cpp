@@ -37,17 +37,40 @@ std::vector<Shape> many_shapes(std::int64_t count) {
   return shapes;
 }
 
-void add_averages(std::vector<OpCase>& cases) {
-  ops::AccumulateGradient clear;
-  clear.clear = true;
+/// `many`: more than one launch takes.
+std::vector<std::pair<std::string, std::vector<Shape>>> gradient_shapes(std::int64_t many) {
+  return {{"odd", {{3, 17}}},
+          {"more_than_one_launch_takes", many_shapes(many)},
+          {"many", {{70001}, {5}, {0}, {1024}}}};
+}
+
+void add_gradient_sums(std::vector<OpCase>& cases) {
+  for (const auto& [label, shapes] : gradient_shapes(110)) {
+    ops::AverageGradients op;
+    op.factor = 0.25;
+    std::vector<CaseInput> inputs;
+    for (const Shape& shape : shapes) inputs.insert(inputs.end(), {wide(shape), wide(shape)});
+    cases.push_back(OpCase(label, op, inputs));
+  }
   for (const bool finite : {true, false}) {
-    for (const auto& [size, shape] :
-         {std::pair("odd", Shape{3, 17}), std::pair("many", Shape{70001})}) {
-      const std::string label = size + std::string(finite ? "" : "_not_finite");
-      cases.push_back(
-          OpCase(label, ops::AccumulateGradient{}, {wide(shape), wide(shape), flag(finite)}));
-      cases.push_back(OpCase(label + "_clear", clear, {wide(shape), wide(shape), flag(finite)}));
+    for (const auto& [label, shapes] : gradient_shapes(200)) {
+      for (const bool clear : {false, true}) {
+        ops::AccumulateGradient op;
+        op.gradients = static_cast<std::int64_t>(shapes.size());
+        op.clear = clear;
+        std::vector<CaseInput> inputs = {flag(finite)};
+        for (const Shape& shape : shapes) {
+          for (int i = 0; i < op.stride(); ++i) inputs.push_back(wide(shape));
+        }
+        cases.push_back(OpCase(
+            detail::concat(label, clear ? "_clear" : "", finite ? "" : "_not_finite"), op, inputs));
+      }
     }
+  }
+}
+
+void add_averages(std::vector<OpCase>& cases) {
+  for (const bool finite : {true, false}) {
     for (const auto& [label, shapes] :
          {std::pair("odd", std::vector<Shape>{{3, 17}}), std::pair("several", many_shapes(21)),
           std::pair("more_than_one_launch_takes", many_shapes(200)),
@@ -143,6 +166,7 @@ void add_optimizer(const std::string& label, const UpdateOp& optimizer, int stat
 std::vector<OpCase> update_cases() {
   std::vector<OpCase> cases;
   add_counters(cases);
+  add_gradient_sums(cases);
   add_averages(cases);
   add_gradient_check(cases);
   ops::SgdUpdate sgd;

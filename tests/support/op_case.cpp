@@ -153,6 +153,7 @@ const std::vector<OpCase>& op_cases() {
     append(all, update_cases());
     append(all, loss_scale_cases());
     append(all, data_cases());
+    append(all, statistics_cases());
     return all;
   }();
   return cases;

@@ -97,6 +97,7 @@ std::vector<OpCase> loss_cases();
 std::vector<OpCase> update_cases();
 std::vector<OpCase> loss_scale_cases();
 std::vector<OpCase> data_cases();
+std::vector<OpCase> statistics_cases();
 
 /// For GoogleTest: prints and names a case.
 inline void PrintTo(const OpCase& op_case, std::ostream* out) { *out << op_case.name; }

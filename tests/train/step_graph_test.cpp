@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
+#include <algorithm>
 #include <set>
 
 #include "fovea/layers.h"
@@ -12,11 +12,13 @@
 namespace fovea::test {
 namespace {
 
-Graph training_step(const Network& network, DType low = DType::f32) {
+Graph training_step(const Network& network, DType low = DType::f32, StepMode mode = StepMode::train,
+                    int accumulated = 1) {
   CompileOptions compile;
   compile.loss = "sparse_categorical_crossentropy";
   StepSpec spec;
-  spec.mode = StepMode::train;
+  spec.mode = mode;
+  spec.accumulated = accumulated;
   spec.inputs = {{network.inputs().front().shape.prepend(8), DType::f32}};
   spec.targets = {{Shape({8}), DType::i32}};
   spec.low = low;
@@ -45,6 +47,27 @@ TEST(StepGraph, WhatConcernsAllParametersIsOneNode) {
   const std::size_t averages = network.parameters().size() - trainable;
   EXPECT_EQ(nodes_of(graph, "update_averages").front().inputs.size(), 1 + 2 * averages);
   EXPECT_TRUE(nodes_of(training_step(network), "unscale").empty()) << "f32 does not scale";
+}
+
+/// Nodes that read or write the sums of gradients of several batches.
+std::vector<std::string> nodes_on_sums(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node& node : graph.nodes()) {
+    const bool reads = std::any_of(node.inputs.begin(), node.inputs.end(), [&](Value input) {
+      return graph.producer_node(input).path.starts_with("gradients.");
+    });
+    if (reads) names.emplace_back(node.op->name());
+  }
+  return names;
+}
+
+TEST(StepGraph, SumsOfGradientsOfSeveralBatchesAreOneNodeEach) {
+  const Network network = make_network("resnet20");
+  EXPECT_EQ(nodes_on_sums(training_step(network, DType::f32, StepMode::accumulate, 3)),
+            std::vector<std::string>{"accumulate_gradient"});
+  EXPECT_EQ(nodes_on_sums(training_step(network, DType::f32, StepMode::train, 3)),
+            (std::vector<std::string>{"average_gradients", "accumulate_gradient"}));
+  EXPECT_TRUE(nodes_on_sums(training_step(network)).empty());
 }
 
 /// One launch would write the same average twice, in any order.

@@ -24,6 +24,7 @@ void add_reference_update(KernelTable& table);
 void add_reference_optimizers(KernelTable& table);
 void add_reference_loss_scale(KernelTable& table);
 void add_reference_data(KernelTable& table);
+void add_reference_statistics(KernelTable& table);
 
 template <class DerivedOp>
 using ReferenceKernel = void (*)(const DerivedOp&, const KernelContext&);

@@ -59,15 +59,37 @@ void accumulate_metric(const ops::AccumulateMetric&, const KernelContext& contex
 
 template <class T>
 void accumulate_gradient(const ops::AccumulateGradient& op, const KernelContext& context) {
-  if (!is_finite(context, 2)) return;
-  T* sum = context.mutable_input<T>(0);
-  const T* value = context.input<T>(1);
-  const std::int64_t count = context.input_shape(0).numel();
-  if (op.clear) {
-    for_each_element(context.threads(), count, [=](std::int64_t i) { sum[i] = 0; });
-  } else {
-    for_each_element(context.threads(), count, [=](std::int64_t i) { sum[i] += value[i]; });
+  if (!is_finite(context, 0)) return;
+  const auto stride = static_cast<std::size_t>(op.stride());
+  for (std::size_t input = 1; input < context.input_count(); input += stride) {
+    T* sum = context.mutable_input<T>(input);
+    const std::int64_t count = context.input_shape(input).numel();
+    if (op.clear) {
+      for_each_element(context.threads(), count, [=](std::int64_t i) { sum[i] = 0; });
+    } else {
+      const T* value = context.input<T>(input + 1);
+      for_each_element(context.threads(), count, [=](std::int64_t i) { sum[i] += value[i]; });
+    }
   }
+}
+
+template <class T>
+void average_gradients(const ops::AverageGradients& op, const KernelContext& context) {
+  const T factor = static_cast<T>(op.factor);
+  for (std::size_t g = 0; g < context.input_count() / 2; ++g) {
+    const T *sum = context.input<T>(2 * g), *value = context.input<T>(2 * g + 1);
+    T* mean = context.output<T>(g);
+    for_each_element(context.threads(), context.output_shape(g).numel(),
+                     [=](std::int64_t i) { mean[i] = (sum[i] + value[i]) * factor; });
+  }
+}
+
+LowerResult lower_average_gradients(const ops::AverageGradients& op, const LowerRequest& request) {
+  ReferenceOptions<ops::AverageGradients> options;
+  for (int g = 0; g < static_cast<int>(request.outputs.size()); ++g) {
+    options.in_place.emplace_back(g, 2 * g + 1);
+  }
+  return reference(average_gradients<float>, average_gradients<double>, options)(op, request);
 }
 
 // ---- The check of all gradients ----
@@ -115,6 +137,7 @@ void add_reference_update(KernelTable& table) {
       "reference", reference(accumulate_metric<float>, accumulate_metric<double>, {{}, {}, 2}));
   table.add<ops::AccumulateGradient>(
       "reference", reference(accumulate_gradient<float>, accumulate_gradient<double>));
+  table.add<ops::AverageGradients>("reference", lower_average_gradients);
 }
 
 }  // namespace fovea::cpu

@@ -69,17 +69,36 @@ struct FOVEA_API AccumulateMetric : OpBase<AccumulateMetric> {
   std::vector<int> effects() const override { return {0, 1}; }
 };
 
-/// sum = sum + value, or 0 with `clear`. (sum, value, finite) -> (): gradients of several batches.
+/// sum = sum + value, or 0 with `clear`, for many at once: gradients of several batches. Inputs:
+/// finite, then sum and value of each, or with `clear` the sums alone, all floating of one type.
+/// -> (). Overwrites every sum.
 struct FOVEA_API AccumulateGradient : OpBase<AccumulateGradient> {
   static constexpr std::string_view kName = "accumulate_gradient";
-  static constexpr double kFlopsPerElement = 1;
+  std::int64_t gradients = 1;  ///< how many
   bool clear = false;
   template <class Self, class Visitor>
   static void fields(Self& self, Visitor&& visit) {
+    visit("gradients", self.gradients);
     visit("clear", self.clear);
   }
+  /// Inputs for each gradient.
+  int stride() const { return clear ? 1 : 2; }
   std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
-  std::vector<int> effects() const override { return {0}; }
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+  std::vector<int> effects() const override;
+};
+
+/// (sum + value) factor, for many at once: what an update averages of several batches. Inputs: sum
+/// and value of each, all floating of one type. -> a result for each.
+struct FOVEA_API AverageGradients : OpBase<AverageGradients> {
+  static constexpr std::string_view kName = "average_gradients";
+  double factor = 1;  ///< 1 / batches
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    visit("factor", self.factor);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
 /// What all optimizers share. Order, as Keras: clip, decay (w -= rate weight_decay w), update.
