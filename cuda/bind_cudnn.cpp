@@ -87,6 +87,75 @@ class ConvBatchNormKernel final : public Kernel {
   ops::Conv2dBatchNormAct op_;
 };
 
+/// The masked gradient of the batch norm's output and its sums by cuDNN, then the gradient of its
+/// input by our own kernel, in the same memory. That one takes the sums themselves and not the
+/// three factors that cuDNN makes of them: x_factor x + offset loses digits where the mean is far
+/// from 0.
+class ConvBatchNormBackwardKernel final : public Kernel {
+ public:
+  /// Of the workspace, the factors and the inverse deviations come first.
+  static std::int64_t own_bytes(std::int64_t channels) { return 4 * vector_bytes(channels); }
+
+  ConvBatchNormBackwardKernel(std::unique_ptr<cudnn::Plan> plan, double epsilon)
+      : plan_(std::move(plan)), epsilon_(static_cast<float>(epsilon)) {}
+
+  void run(const KernelContext& context) override {
+    const ValueType& x = context.input_type(2);
+    const std::int64_t channels = x.shape.c();
+    auto* const own = static_cast<char*>(context.workspace());
+    const auto vector = [&](int i) { return own + i * vector_bytes(channels); };
+    auto* const inverse = reinterpret_cast<float*>(vector(0));
+    check(kernels::batch_norm_inverse_deviations(stream_of(context), channels,
+                                                 context.input<float>(6), epsilon_, inverse),
+          "the deviations");
+
+    using enum cudnn::TensorId;
+    // Inputs, outputs, then what lies in the workspace.
+    static constexpr std::int64_t kIds[] = {kY,
+                                            kW,
+                                            kNormX,
+                                            kGamma,
+                                            kBeta,
+                                            kMean,
+                                            kX,
+                                            kGammaGradient,
+                                            kBetaGradient,
+                                            kInverse,
+                                            kGradientFactor,
+                                            kXFactor,
+                                            kOffset};
+    std::array<void*, std::size(kIds)> pointers{};
+    for (std::size_t i = 0; i < 6; ++i) pointers[i] = context.mutable_input<void>(i);
+    for (std::size_t i = 0; i < 3; ++i) pointers[6 + i] = context.output(i);
+    for (int i = 0; i < 4; ++i) pointers[static_cast<std::size_t>(9 + i)] = vector(i);
+    plan_->execute(kIds, pointers, own + own_bytes(channels), stream_of(context));
+
+    kernels::BatchNormGradients pass{};
+    pass.dy = context.output(0);
+    pass.x = context.input(2);
+    pass.gamma = context.input<float>(3);
+    pass.mean = context.input<float>(5);
+    pass.var = context.input<float>(6);
+    pass.epsilon = epsilon_;
+    pass.dx = context.output(0);
+    pass.dgamma = context.output<float>(1);
+    pass.dbeta = context.output<float>(2);
+    check(kernels::batch_norm_dx(stream_of(context),
+                                 {x.dtype, x.shape.numel() / channels, channels}, pass),
+          "the gradient of the batch norm's input");
+  }
+
+ private:
+  static std::int64_t vector_bytes(std::int64_t channels) {
+    constexpr std::int64_t kAlignment = 64;
+    const auto bytes = channels * static_cast<std::int64_t>(sizeof(float));
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
+
+  std::unique_ptr<cudnn::Plan> plan_;
+  float epsilon_;
+};
+
 /// What a table knows of cuDNN.
 struct Cudnn {
   std::shared_ptr<cudnn::Target> target;  // null: declines
@@ -210,6 +279,25 @@ void bind_cudnn(KernelTable& table, const TableOptions& options) {
         lowering.variants = cudnn::kMaxVariants;
         if (op.residual) lowering.in_place = {{1, 6}};
         lowering.kernel = std::make_unique<ConvBatchNormKernel>(std::move(plan), op);
+        return lowering;
+      });
+  table.add<ops::Conv2dBackwardDataBatchNormRelu>(
+      "cudnn",
+      [library](const ops::Conv2dBackwardDataBatchNormRelu& op,
+                const LowerRequest& r) -> LowerResult {
+        if (r.inputs[0].dtype != DType::f16) return Decline{"cuDNN has engines for f16 only"};
+        cudnn::Convolution convolution =
+            describe(Pass::backward_data, op, r.inputs[2], r.inputs[1].shape, r.inputs[0].shape);
+        convolution.norm_gradients = true;
+        std::string reason;
+        std::unique_ptr<cudnn::Plan> plan = library.choose(convolution, r, reason);
+        if (plan == nullptr) return Decline{std::move(reason)};
+        Lowering lowering;
+        lowering.workspace_bytes =
+            ConvBatchNormBackwardKernel::own_bytes(r.inputs[2].shape.c()) + plan->workspace_bytes();
+        lowering.variants = cudnn::kMaxVariants;
+        lowering.kernel =
+            std::make_unique<ConvBatchNormBackwardKernel>(std::move(plan), op.epsilon);
         return lowering;
       });
 }

@@ -58,6 +58,16 @@ struct BatchNormGradients {
 cudaError_t batch_norm_backward(cudaStream_t stream, const BatchNormShape& shape, void* workspace,
                                 const BatchNormGradients& gradients);
 
+/// The last step of batch_norm_backward alone, where d, dgamma and dbeta are known: dx, which may
+/// be d or x. Of `gradients`, the fields from dy to epsilon are read, dy being d; dgamma and dbeta,
+/// too.
+cudaError_t batch_norm_dx(cudaStream_t stream, const BatchNormShape& shape,
+                          const BatchNormGradients& gradients);
+
+/// inverse = 1 / sqrt(var + epsilon), for each channel.
+cudaError_t batch_norm_inverse_deviations(cudaStream_t stream, std::int64_t channels,
+                                          const float* var, float epsilon, float* inverse);
+
 /// w'[k, i] = w[k, i] factor[k] and bias'[k] = beta[k] + (bias[k] - mean[k]) factor[k] with
 /// factor = gamma / sqrt(var + epsilon), for `filters` k and `size` i. w and the biases are of
 /// `dtype`; bias may be null, for zeros. w' may be w.

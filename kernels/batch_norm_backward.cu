@@ -156,7 +156,24 @@ __global__ void __launch_bounds__(kRowsThreads, 1)
   }
 }
 
+__global__ void batch_norm_inverse_deviations_kernel(std::int64_t channels, const float* var,
+                                                     float epsilon, float* inverse) {
+  const std::int64_t channel = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  if (channel < channels) inverse[channel] = rsqrtf(var[channel] + epsilon);
+}
+
 namespace {
+
+constexpr int kInverseThreads = 128;
+
+template <class T, int kVector>
+cudaError_t start_dx(cudaStream_t stream, const RowTiling& tiling, const BatchNormGradients& pass) {
+  return launch("batch_norm_dx_kernel", stream, tiling.shape(),
+                pass.constant_statistics ? batch_norm_dx_kernel<T, kVector, true>
+                                         : batch_norm_dx_kernel<T, kVector, false>,
+                tiling, pass, static_cast<const T*>(pass.d != nullptr ? pass.d : pass.dy),
+                static_cast<const T*>(pass.x), static_cast<T*>(pass.dx));
+}
 
 template <class T, int kVector>
 cudaError_t start_backward(cudaStream_t stream, const RowTiling& tiling, void* workspace,
@@ -174,22 +191,40 @@ cudaError_t start_backward(cudaStream_t stream, const RowTiling& tiling, void* w
                   batch_norm_combine_gradients_kernel, tiling, partial, pass.var, pass.epsilon,
                   pass.dgamma, pass.dbeta);
   if (status != cudaSuccess) return status;
-  const auto* d = static_cast<const T*>(pass.d != nullptr ? pass.d : pass.dy);
-  return launch("batch_norm_dx_kernel", stream, tiling.shape(),
-                pass.constant_statistics ? batch_norm_dx_kernel<T, kVector, true>
-                                         : batch_norm_dx_kernel<T, kVector, false>,
-                tiling, pass, d, x, static_cast<T*>(pass.dx));
+  return start_dx<T, kVector>(stream, tiling, pass);
+}
+
+/// Calls body(TypeName<T>, kVector, tiling) for the shape.
+template <class Body>
+cudaError_t with_tiling(const BatchNormShape& shape, const Body& body) {
+  return with_vectors(shape.dtype, shape.channels, [&](auto type, auto vector) {
+    return body(type, vector, row_tiling<decltype(vector)::value>(shape.rows, shape.channels));
+  });
 }
 
 }  // namespace
 
 cudaError_t batch_norm_backward(cudaStream_t stream, const BatchNormShape& shape, void* workspace,
                                 const BatchNormGradients& gradients) {
-  return with_vectors(shape.dtype, shape.channels, [&](auto type, auto vector) {
+  return with_tiling(shape, [&](auto type, auto vector, const RowTiling& tiling) {
     return start_backward<typename decltype(type)::Type, decltype(vector)::value>(
-        stream, row_tiling<decltype(vector)::value>(shape.rows, shape.channels), workspace,
-        gradients);
+        stream, tiling, workspace, gradients);
   });
+}
+
+cudaError_t batch_norm_dx(cudaStream_t stream, const BatchNormShape& shape,
+                          const BatchNormGradients& gradients) {
+  return with_tiling(shape, [&](auto type, auto vector, const RowTiling& tiling) {
+    return start_dx<typename decltype(type)::Type, decltype(vector)::value>(stream, tiling,
+                                                                            gradients);
+  });
+}
+
+cudaError_t batch_norm_inverse_deviations(cudaStream_t stream, std::int64_t channels,
+                                          const float* var, float epsilon, float* inverse) {
+  return launch("batch_norm_inverse_deviations_kernel", stream,
+                {{blocks_for(channels, kInverseThreads)}, kInverseThreads},
+                batch_norm_inverse_deviations_kernel, channels, var, epsilon, inverse);
 }
 
 }  // namespace fovea::kernels

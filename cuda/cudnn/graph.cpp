@@ -69,9 +69,14 @@ class GraphBuilder {
     return keep(std::move(tensor));
   }
 
-  /// A sum of the shape of y on its way from one operation to the next, never in memory.
-  const Descriptor& virtual_sum() {
-    return tensor(next_virtual_id_++, convolution_.y, CUDNN_DATA_FLOAT, true);
+  /// One f32 for each of x's channels, in memory.
+  const Descriptor& per_channel(TensorId id) {
+    return tensor(id, {1, 1, 1, convolution_.x.c()}, CUDNN_DATA_FLOAT);
+  }
+
+  /// What one operation hands to the next, never in memory.
+  const Descriptor& virtual_tensor(const Shape& shape) {
+    return tensor(next_virtual_id_++, shape, CUDNN_DATA_FLOAT, true);
   }
 
   const Descriptor& window() {
@@ -106,10 +111,10 @@ class GraphBuilder {
     add_operation(std::move(forward));
   }
 
-  void add_backward_data() {
+  void add_backward_data(const Descriptor& dx) {
     Descriptor backward(library_, CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR);
     backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, window());
-    backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, *in_memory_.x);
+    backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, dx);
     backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W, *in_memory_.w);
     backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, *in_memory_.y);
     backward.set(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA, 1.0f);
@@ -128,9 +133,7 @@ class GraphBuilder {
     add_operation(std::move(backward));
   }
 
-  /// y = mode(x), or mode(x, b) with b broadcast to x's shape.
-  void add_pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b,
-                     const Descriptor& y) {
+  const Descriptor& pointwise_function(cudnnPointwiseMode_t mode) {
     Descriptor function(library_, CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
     function.set(CUDNN_ATTR_POINTWISE_MODE, mode);
     function.set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
@@ -138,11 +141,31 @@ class GraphBuilder {
     if (mode == CUDNN_POINTWISE_RELU_FWD) {
       function.set(CUDNN_ATTR_POINTWISE_NAN_PROPAGATION, CUDNN_PROPAGATE_NAN);
     }
+    return keep(std::move(function));
+  }
+
+  /// y = mode(x), or mode(x, b_factor b) with b broadcast to x's shape.
+  void add_pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b,
+                     const Descriptor& y, float b_factor = 1) {
     Descriptor operation(library_, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, keep(std::move(function)));
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, pointwise_function(mode));
     operation.set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
-    if (b != nullptr) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, *b);
+    if (b != nullptr) {
+      operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, *b);
+      operation.set(CUDNN_ATTR_OPERATION_POINTWISE_ALPHA2, b_factor);
+    }
     operation.set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
+    add_operation(std::move(operation));
+  }
+
+  /// dx = dy where x > 0, else 0.
+  void add_relu_backward(const Descriptor& dy, const Descriptor& x, const Descriptor& dx) {
+    Descriptor operation(library_, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR,
+                  pointwise_function(CUDNN_POINTWISE_RELU_BWD));
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_DYDESC, dy);
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
+    operation.set(CUDNN_ATTR_OPERATION_POINTWISE_DXDESC, dx);
     add_operation(std::move(operation));
   }
 
@@ -158,8 +181,48 @@ class GraphBuilder {
     add_operation(std::move(statistics));
   }
 
+  /// The batch norm's output is computed anew from its input: the engines take no stored one.
+  void add_norm_gradients() {
+    const Shape& shape = convolution_.x;
+    const Descriptor& dy = virtual_tensor(shape);
+    add_backward_data(dy);
+    const Descriptor& x = tensor(kNormX, shape, type_);
+    const Descriptor& mean = per_channel(kMean);
+    const Descriptor& inverse = per_channel(kInverse);
+    const Descriptor& gamma = per_channel(kGamma);
+    const Descriptor* normalized = &x;
+    const auto append = [&](cudnnPointwiseMode_t mode, const Descriptor& b, float b_factor = 1) {
+      const Descriptor& next = virtual_tensor(shape);
+      add_pointwise(mode, *normalized, &b, next, b_factor);
+      normalized = &next;
+    };
+    append(CUDNN_POINTWISE_ADD, mean, -1);
+    append(CUDNN_POINTWISE_MUL, inverse);
+    append(CUDNN_POINTWISE_MUL, gamma);
+    append(CUDNN_POINTWISE_ADD, per_channel(kBeta));
+    add_relu_backward(dy, *normalized, *in_memory_.x);
+
+    Descriptor sums(library_, CUDNN_BACKEND_OPERATION_BN_BWD_WEIGHTS_DESCRIPTOR);
+    sums.set(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MATH_PREC, CUDNN_DATA_FLOAT);
+    sums.set(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_X_DESC, x);
+    sums.set(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_MEAN_DESC, mean);
+    sums.set(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_INVSTD_DESC, inverse);
+    sums.set(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_BN_SCALE_DESC, gamma);
+    sums.set(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_DY_DESC, *in_memory_.x);
+    const auto set_result = [&](cudnnBackendAttributeName_t name, TensorId id) {
+      sums.set(name, per_channel(id));
+    };
+    set_result(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_DBN_SCALE_DESC, kGammaGradient);
+    set_result(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_DBN_BIAS_DESC, kBetaGradient);
+    set_result(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_EQ_DY_SCALE_DESC, kGradientFactor);
+    set_result(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_EQ_X_SCALE_DESC, kXFactor);
+    set_result(CUDNN_ATTR_OPERATION_BN_BWD_WEIGHTS_EQ_BIAS, kOffset);
+    add_operation(std::move(sums));
+  }
+
   void add_operations() {
-    if (convolution_.pass == Pass::backward_data) return add_backward_data();
+    if (convolution_.norm_gradients) return add_norm_gradients();
+    if (convolution_.pass == Pass::backward_data) return add_backward_data(*in_memory_.x);
     if (convolution_.pass == Pass::backward_filter) return add_backward_filter();
     if (convolution_.statistics) {
       add_forward(*in_memory_.y);
@@ -168,7 +231,7 @@ class GraphBuilder {
 
     int left = int{convolution_.residual} + int{convolution_.bias} + int{convolution_.relu};
     const auto next_sum = [&]() -> const Descriptor& {  // the last one is y itself
-      return left-- == 0 ? *in_memory_.y : virtual_sum();
+      return left-- == 0 ? *in_memory_.y : virtual_tensor(convolution_.y);
     };
     const Descriptor* sum = &next_sum();
     add_forward(*sum);
@@ -203,9 +266,10 @@ std::string Convolution::to_string() const {
   static constexpr const char* kPasses[] = {"forward", "backward_data", "backward_filter"};
   std::ostringstream text;
   text << kPasses[static_cast<int>(pass)] << (residual ? "+residual" : "") << (bias ? "+bias" : "")
-       << (relu ? "+relu" : "") << (statistics ? "+statistics" : "") << ' ' << dtype_name(dtype)
-       << " x" << x.str() << " w" << w.str() << " y" << y.str() << " stride " << window.stride.h
-       << ',' << window.stride.w << " dilation " << window.dilation.h << ',' << window.dilation.w
+       << (relu ? "+relu" : "") << (statistics ? "+statistics" : "")
+       << (norm_gradients ? "+norm_gradients" : "") << ' ' << dtype_name(dtype) << " x" << x.str()
+       << " w" << w.str() << " y" << y.str() << " stride " << window.stride.h << ','
+       << window.stride.w << " dilation " << window.dilation.h << ',' << window.dilation.w
        << " padding " << window.pad_top << ',' << window.pad_bottom << ',' << window.pad_left << ','
        << window.pad_right;
   return text.str();

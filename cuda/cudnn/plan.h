@@ -69,7 +69,7 @@ class Plan {
 
  private:
   struct VariantPack {
-    static constexpr std::size_t kMaxPointers = 6;  // five tensors and the workspace
+    static constexpr std::size_t kMaxPointers = 14;  // 13 tensors and the workspace
     std::array<void*, kMaxPointers> pointers{};
     std::array<std::int64_t, kMaxPointers> ids{};
     Descriptor descriptor;

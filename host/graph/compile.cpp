@@ -59,9 +59,17 @@ std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::shared_
     compiled = fuse_bias_activation(compiled);
     compiled = fuse_filter_bias_gradients(compiled);
     compiled = fuse_batch_norm_activation(compiled);
+    const auto wanted = [&](std::string_view op) {
+      return options.autotuner != nullptr || options.force.count(op) > 0;
+    };
     // Variances from sums of squares have fewer digits: worth it only where measured faster.
-    if (options.autotuner != nullptr || options.force.count(ops::Conv2dBatchNormAct::kName) > 0) {
+    if (wanted(ops::Conv2dBatchNormAct::kName)) {
       compiled = fuse_conv_batch_norm(compiled, *device, options);
+    }
+    // cuDNN has fewer engines for this than for the gradient alone, and some of them keep an f32
+    // copy of it in memory: likewise.
+    if (wanted(ops::Conv2dBackwardDataBatchNormRelu::kName)) {
+      compiled = fuse_backward_data_batch_norm(compiled, *device, options);
     }
     compiled = fuse_picture_rescale(compiled);
     compiled = expand_declined(compiled, *device, options);

@@ -1,6 +1,7 @@
 // Fusions around batch norm in training.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "fovea/ops/basic.h"
@@ -139,6 +140,70 @@ const Node* conv_before(const Matcher& matcher, const Node& norm) {
   return first ? conv : nullptr;
 }
 
+/// A batch norm in training with relu behind it and nothing between.
+struct NormAndRelu {
+  Value x, gamma, beta, mean, var;
+};
+
+/// The one whose output this is, if any.
+std::optional<NormAndRelu> norm_before_relu(const Graph& graph, Value output) {
+  const Node& node = graph.producer_node(output);
+  const std::vector<Value>&in = node.inputs, &out = node.outputs;
+  const auto is_plain = [](const auto& op) {
+    return op.activation.kind == Activation::Kind::relu && !op.residual;
+  };
+  if (Matcher::is<ops::BatchNormAct>(node) && out[0] == output &&
+      is_plain(Matcher::op<ops::BatchNormAct>(node))) {
+    return NormAndRelu{in[0], in[1], in[2], out[1], out[2]};
+  }
+  if (Matcher::is<ops::Conv2dBatchNormAct>(node) && out[1] == output &&
+      is_plain(Matcher::op<ops::Conv2dBatchNormAct>(node))) {
+    return NormAndRelu{out[0], in[2], in[3], out[2], out[3]};
+  }
+  return std::nullopt;
+}
+
+/// conv2d_backward_data -> batch_norm_act_backward as one.
+struct BackwardChain {
+  const Node* conv = nullptr;
+  ops::Conv2dBackwardDataBatchNormRelu op;
+  std::vector<Value> inputs;
+};
+
+/// That ends in `norm`; without a `conv` where there is none. The fused op does not give the masked
+/// gradient, which a residual branch would want.
+BackwardChain match_backward_data(const Graph& graph, const Matcher& matcher, const Node& norm) {
+  if (!Matcher::is<ops::BatchNormActBackward>(norm) || matcher.used(norm.outputs[0]) ||
+      Matcher::op<ops::BatchNormActBackward>(norm).activation.kind != Activation::Kind::relu) {
+    return {};
+  }
+  const Node* conv = matcher.producer<ops::Conv2dBackwardData>(norm.inputs[0]);
+  if (conv == nullptr ||
+      matcher.only_consumer<ops::BatchNormActBackward>(norm.inputs[0]) == nullptr) {
+    return {};
+  }
+  const auto forward = norm_before_relu(graph, norm.inputs[1]);
+  if (!forward) return {};
+  const std::vector<Value> read = {norm.inputs[0], norm.inputs[1], forward->x,
+                                   forward->gamma, forward->mean,  forward->var};
+  if (norm.inputs != read) return {};
+  BackwardChain chain;
+  chain.conv = conv;
+  static_cast<ops::ConvAttributes&>(chain.op) = Matcher::op<ops::Conv2dBackwardData>(*conv);
+  chain.op.epsilon = Matcher::op<ops::BatchNormActBackward>(norm).epsilon;
+  chain.inputs = {conv->inputs[0], conv->inputs[1], forward->x,  forward->gamma,
+                  forward->beta,   forward->mean,   forward->var};
+  return chain;
+}
+
+/// `op` standing alone, on values of the graph.
+PlanStep step_of(const Graph& graph, OpPtr op, const std::vector<Value>& inputs) {
+  std::vector<ValueType> types;
+  types.reserve(inputs.size());
+  for (Value input : inputs) types.push_back(graph.type(input));
+  return lone_step(std::move(op), std::move(types));
+}
+
 /// Whether measurements, where they are wanted and possible, speak for the fused op.
 bool pays(const PlanStep& fused, const std::vector<PlanStep>& parts, Device& device,
           const PlanOptions& options) {
@@ -167,20 +232,14 @@ Graph fuse_conv_batch_norm(const Graph& graph, Device& device, const PlanOptions
     inputs.insert(inputs.end(), norm.inputs.begin() + 1, norm.inputs.end());
     return inputs;
   };
-  const auto step_of = [&](OpPtr op, const std::vector<Value>& inputs) {
-    std::vector<ValueType> types;
-    types.reserve(inputs.size());
-    for (Value input : inputs) types.push_back(graph.type(input));
-    return lone_step(std::move(op), std::move(types));
-  };
   for (const Node& norm : graph.nodes()) {
     const Node* conv = conv_before(matcher, norm);
     if (conv == nullptr) continue;
     const PlanStep fused =
-        step_of(std::make_shared<const ops::Conv2dBatchNormAct>(conv_and_norm(*conv, norm)),
+        step_of(graph, std::make_shared<const ops::Conv2dBatchNormAct>(conv_and_norm(*conv, norm)),
                 inputs_of(*conv, norm));
-    const std::vector<PlanStep> parts = {step_of(conv->op, conv->inputs),
-                                         step_of(norm.op, norm.inputs)};
+    const std::vector<PlanStep> parts = {step_of(graph, conv->op, conv->inputs),
+                                         step_of(graph, norm.op, norm.inputs)};
     if (!accepted(fused, device, options) || !pays(fused, parts, device, options)) continue;
     conv_of.emplace(&norm, conv);
     absorbed.insert(conv);
@@ -194,6 +253,35 @@ Graph fuse_conv_batch_norm(const Graph& graph, Device& device, const PlanOptions
     rewriter.set(conv.outputs[0], outputs[0]);
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       rewriter.set(node.outputs[i], outputs[i + 1]);
+    }
+    return true;
+  });
+}
+
+Graph fuse_backward_data_batch_norm(const Graph& graph, Device& device,
+                                    const PlanOptions& options) {
+  const Matcher matcher(graph);
+  std::map<const Node*, BackwardChain> chains;  // by the batch norm's backward pass
+  std::set<const Node*> absorbed;
+  for (const Node& norm : graph.nodes()) {
+    const BackwardChain chain = match_backward_data(graph, matcher, norm);
+    if (chain.conv == nullptr) continue;
+    const PlanStep fused =
+        step_of(graph, std::make_shared<const ops::Conv2dBackwardDataBatchNormRelu>(chain.op),
+                chain.inputs);
+    const std::vector<PlanStep> parts = {step_of(graph, chain.conv->op, chain.conv->inputs),
+                                         step_of(graph, norm.op, norm.inputs)};
+    if (!accepted(fused, device, options) || !pays(fused, parts, device, options)) continue;
+    chains.emplace(&norm, chain);
+    absorbed.insert(chain.conv);
+  }
+  return rewrite(graph, [&](const Node& node, int, Rewriter& rewriter) {
+    const auto found = chains.find(&node);
+    if (found == chains.end()) return absorbed.count(&node) > 0;
+    const std::vector<Value>& outputs =
+        rewriter.add(found->second.op, rewriter.map(found->second.inputs), node.path);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      rewriter.set(node.outputs[i + 1], outputs[i]);
     }
     return true;
   });

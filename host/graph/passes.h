@@ -47,6 +47,11 @@ FOVEA_INTERNAL Graph fuse_picture_rescale(const Graph& graph);
 FOVEA_INTERNAL Graph fuse_conv_batch_norm(const Graph& graph, Device& device,
                                           const PlanOptions& options);
 
+/// The gradient of a convolution's input + the backward pass of relu and of the batch norm before
+/// it, likewise.
+FOVEA_INTERNAL Graph fuse_backward_data_batch_norm(const Graph& graph, Device& device,
+                                                   const PlanOptions& options);
+
 /// An op that stands alone, its inputs being plain and every output being read.
 FOVEA_INTERNAL PlanStep lone_step(OpPtr op, std::vector<ValueType> inputs);
 

@@ -160,6 +160,41 @@ double Conv2dBatchNormAct::flops(std::span<const ValueType> inputs,
   return conv_flops(outputs[0], inputs[1]);
 }
 
+std::vector<ValueType> Conv2dBackwardDataBatchNormRelu::infer(
+    std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 7);
+  const ValueType& x = inputs[2];
+  require_type(inputs[0], convolve(*this, x, inputs[1]), "the output's gradient");
+  BatchNormBackward norm;
+  norm.epsilon = epsilon;
+  std::vector<ValueType> outputs =
+      norm.infer(std::vector<ValueType>{x, x, inputs[3], inputs[5], inputs[6]});
+  require_type(inputs[4], inputs[3], "the offset");
+  return outputs;
+}
+
+std::optional<std::vector<Value>> Conv2dBackwardDataBatchNormRelu::expand(
+    Builder& b, std::span<const Value> inputs) const {
+  const Value x = inputs[2], gamma = inputs[3], beta = inputs[4], mean = inputs[5], var = inputs[6];
+  BatchNormInference norm;  // with the statistics of the batch
+  norm.epsilon = epsilon;
+  const Value before_relu = b.add(norm, {x, gamma, beta, mean, var});
+  const Size2 picture(b.shape(x).h(), b.shape(x).w());
+  const Value dy = b.add(Conv2dBackwardData(*this, picture), {inputs[0], inputs[1]});
+  BatchNormActBackward backward;
+  backward.epsilon = epsilon;
+  backward.activation.kind = Activation::Kind::relu;  // positive exactly where its input is
+  std::vector<Value> gradients =
+      *backward.expand(b, std::vector<Value>{dy, before_relu, x, gamma, mean, var});
+  gradients.erase(gradients.begin());  // d
+  return gradients;
+}
+
+double Conv2dBackwardDataBatchNormRelu::flops(std::span<const ValueType> inputs,
+                                              std::span<const ValueType>) const {
+  return conv_flops(inputs[0], inputs[1]);
+}
+
 std::vector<ValueType> Conv2dBackwardFilterBias::infer(std::span<const ValueType> inputs) const {
   require_inputs(inputs, 2);
   const ValueType w = filter_gradient(*this, kernel, inputs[0], inputs[1]);

@@ -121,6 +121,9 @@ void add_questions(const NetworkConvolution& net, std::vector<Question>& questio
   ops::Conv2dBatchNormAct norm;
   static_cast<ops::ConvAttributes&>(norm) = attributes;
   add(norm, "", {x, w, {net.k}, {net.k}, {net.k}, {net.k}});
+  ops::Conv2dBackwardDataBatchNormRelu norm_backward;
+  static_cast<ops::ConvAttributes&>(norm_backward) = attributes;
+  add(norm_backward, "", {y, w, x, {net.c}, {net.c}, {net.c}, {net.c}});
 }
 
 const KernelTable& table_of(const DescribedGpu& gpu) {
@@ -171,8 +174,11 @@ std::vector<Question> network_questions() {
 std::vector<ValueType> types_of(const Question& question, DType dtype) {
   std::vector<ValueType> types;
   for (const Shape& shape : question.inputs) types.push_back({shape, dtype});
-  if (question.op->name() == ops::Conv2dBatchNormAct::kName) {
-    for (std::size_t i = 2; i < 6; ++i) types[i].dtype = DType::f32;
+  const std::map<std::string_view, std::size_t> first_parameter = {
+      {ops::Conv2dBatchNormAct::kName, 2}, {ops::Conv2dBackwardDataBatchNormRelu::kName, 3}};
+  if (const auto found = first_parameter.find(question.op->name());
+      found != first_parameter.end()) {
+    for (std::size_t i = 0; i < 4; ++i) types[found->second + i].dtype = DType::f32;
   }
   return types;
 }

@@ -1,12 +1,16 @@
-// What a kernel hands to cuDNN when it runs. cuDNN itself builds the plans, for a described device;
-// the calls that need a real one are caught, and what they were given is looked at.
+// What a kernel hands to cuDNN, and to kernels of ours, when it runs. cuDNN itself builds the
+// plans, for a described device; the calls that need a real one are caught, and what they were
+// given is looked at.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
+#include <set>
 
 #include "cuda/bind.h"
 #include "cuda/cudnn/plan.h"
 #include "fovea/error.h"
+#include "kernels/batch_norm.h"
 #include "tests/cudnn_deviceless/deviceless.h"
 
 namespace fovea::test {
@@ -36,7 +40,16 @@ struct {
   // Of the last execution: tensors by id, and the workspace.
   std::map<std::int64_t, void*> tensors;
   void* workspace = nullptr;
+  /// Called with each launch of a kernel of ours: its arguments' addresses.
+  std::function<void(void** arguments)> on_launch;
 } seen;
+
+cudaError_t launch(void** arguments, cudaStream_t stream) {
+  EXPECT_EQ(stream, kStream);
+  EXPECT_TRUE(seen.on_launch) << "no kernel of ours was expected";
+  if (seen.on_launch) seen.on_launch(arguments);
+  return cudaSuccess;
+}
 
 cudnnStatus_t create_descriptor(cudnnBackendDescriptorType_t type,
                                 cudnnBackendDescriptor_t* descriptor) {
@@ -140,28 +153,28 @@ class CudnnExecution : public testing::Test {
     EXPECT_EQ(seen.types.size(), 0u) << "descriptors are left behind";
   }
 
-  /// Runs a question's kernel with input i at address (i + 1) * `step`, the output behind these.
+  /// Runs a question's kernel with input i at address (i + 1) * `step`, the outputs behind these.
   void run(Kernel& kernel, const Question& question, std::uintptr_t step, void* workspace) {
-    std::vector<ValueType> types;
-    std::vector<void*> inputs;
-    for (const Shape& shape : question.inputs) {
-      types.push_back({shape, DType::f16});
-      inputs.push_back(reinterpret_cast<void*>(step * (inputs.size() + 1)));
+    const std::vector<ValueType> types = types_of(question, DType::f16);
+    const std::vector<ValueType> output_types = question.op->infer(types);
+    std::vector<void*> pointers;
+    while (pointers.size() < types.size() + output_types.size()) {
+      pointers.push_back(reinterpret_cast<void*>(step * (pointers.size() + 1)));
     }
-    const std::vector<ValueType> outputs = question.op->infer(types);
-    void* output = reinterpret_cast<void*>(step * (inputs.size() + 1));
-    kernel.run(KernelContext(inputs, {&output, 1}, types, outputs, workspace, 1, kStream));
+    const std::span<void*> all(pointers);
+    kernel.run(KernelContext(all.first(types.size()), all.subspan(types.size()), types,
+                             output_types, workspace, 1, kStream));
   }
 
   std::unique_ptr<Kernel> lower(const Question& question) {
-    std::vector<ValueType> types;
-    for (const Shape& shape : question.inputs) types.push_back({shape, DType::f16});
+    const std::vector<ValueType> types = types_of(question, DType::f16);
     const std::vector<ValueType> outputs = question.op->infer(types);
     const std::vector<Layout> layouts(types.size());
-    const bool used[] = {true};
-    LowerResult result = table_.candidates(question.op->name())
-                             .at(0)
-                             .factory(*question.op, {types, outputs, layouts, used, {}, 1});
+    const bool used[] = {true, true, true, true};
+    LowerResult result =
+        table_.candidates(question.op->name())
+            .at(0)
+            .factory(*question.op, {types, outputs, layouts, {used, outputs.size()}, {}, 1});
     if (const auto* decline = std::get_if<Decline>(&result)) {
       ADD_FAILURE() << question.name << ": " << decline->reason;
       return nullptr;
@@ -207,6 +220,78 @@ TEST_F(CudnnExecution, EachTensorGetsItsPointer) {
   }
 }
 
+/// 1 / sqrt(var + epsilon), then cuDNN, then dx out of what cuDNN left in dx's place.
+TEST_F(CudnnExecution, TheBackwardPassOfBatchNormHandsItsTensorsOn) {
+  const Question question = question_of("conv2d_backward_data_batch_norm_relu", 7);
+  const std::unique_ptr<Kernel> kernel = lower(question);
+  ASSERT_NE(kernel, nullptr);
+  const auto at = [](std::uintptr_t i) { return reinterpret_cast<void*>(0x10000 * i); };
+  auto* const workspace = reinterpret_cast<char*>(0x1000000);
+  enum : std::uintptr_t {
+    kDy = 1,
+    kWeights,
+    kInput,
+    kScale,
+    kShift,
+    kMeans,
+    kVars,
+    kDx,
+    kDgamma,
+    kDbeta
+  };  // in the order of inputs and outputs
+  void* inverse = nullptr;
+  int launches = 0;
+  seen.on_launch = [&](void** arguments) {
+    if (++launches == 1) {
+      EXPECT_EQ(seen.tensors.size(), 0u) << "cuDNN was called too early";
+      EXPECT_EQ(*static_cast<void**>(arguments[1]), at(kVars));
+      EXPECT_EQ(*static_cast<float*>(arguments[2]), 1e-3f);
+      inverse = *static_cast<void**>(arguments[3]);
+      return;
+    }
+    const std::map<std::int64_t, void*> given = {{kY, at(kDy)},
+                                                 {kW, at(kWeights)},
+                                                 {kNormX, at(kInput)},
+                                                 {kGamma, at(kScale)},
+                                                 {kBeta, at(kShift)},
+                                                 {kMean, at(kMeans)},
+                                                 {kInverse, inverse},
+                                                 {kX, at(kDx)},
+                                                 {kGammaGradient, at(kDgamma)},
+                                                 {kBetaGradient, at(kDbeta)}};
+    EXPECT_EQ(seen.tensors.size(), given.size() + 3);
+    for (const auto& [id, pointer] : given) EXPECT_EQ(seen.tensors[id], pointer) << id;
+    const auto& pass = *static_cast<kernels::BatchNormGradients*>(arguments[1]);
+    EXPECT_EQ(pass.gamma, at(kScale));
+    EXPECT_EQ(pass.mean, at(kMeans));
+    EXPECT_EQ(pass.var, at(kVars));
+    EXPECT_EQ(pass.epsilon, 1e-3f);
+    EXPECT_EQ(pass.dgamma, at(kDgamma));
+    EXPECT_EQ(pass.dbeta, at(kDbeta));
+    EXPECT_FALSE(pass.constant_statistics);
+    EXPECT_EQ(*static_cast<void**>(arguments[2]), at(kDx));
+    EXPECT_EQ(*static_cast<void**>(arguments[3]), at(kInput));
+    EXPECT_EQ(*static_cast<void**>(arguments[4]), at(kDx));
+  };
+  run(*kernel, question, 0x10000, workspace);
+  EXPECT_EQ(launches, 2);
+  // The workspace holds four vectors apart from each other, then what is cuDNN's.
+  std::set<char*> places;
+  for (const std::int64_t id : {kInverse, kGradientFactor, kXFactor, kOffset}) {
+    places.insert(static_cast<char*>(seen.tensors.at(id)));
+  }
+  places.insert(static_cast<char*>(seen.workspace));
+  EXPECT_EQ(places.size(), 5u);
+  EXPECT_EQ(*places.begin(), workspace);
+  const auto channel_bytes = static_cast<std::ptrdiff_t>(4 * question.inputs[3].numel());
+  for (auto place = places.begin(), next = std::next(place); next != places.end();
+       ++place, ++next) {
+    EXPECT_GE(*next - *place, channel_bytes);
+    EXPECT_EQ((*place - workspace) % 16, 0);
+  }
+  EXPECT_EQ(*places.rbegin(), seen.workspace);
+}
+
 TEST_F(CudnnExecution, PointersThatComeAgainMakeNothingNew) {
   const Question question = question_of("conv2d", 2);
   const std::unique_ptr<Kernel> kernel = lower(question);
@@ -247,3 +332,9 @@ TEST_F(CudnnExecution, AFailureNamesTheCall) {
 
 }  // namespace
 }  // namespace fovea::test
+
+/// This program is linked so that kernels start here.
+extern "C" cudaError_t __wrap_cudaLaunchKernel(  // NOLINT(bugprone-reserved-identifier)
+    const void*, dim3, dim3, void** arguments, std::size_t, cudaStream_t stream) {
+  return fovea::test::launch(arguments, stream);
+}

@@ -19,6 +19,10 @@ struct Exception {
   const char* reason;    ///< part of what the candidate says
   int oldest_sm = 0;     ///< from this architecture on
 };
+/// All but sm_90 take a workspace of several times the gradient.
+constexpr const char* kLargeGradients =
+    "conv2d_backward_data_batch_norm_relu_"
+    ".*((n2000|n256|vgg16_n64)c3h.*|c64h56k128r1s2|(c256h56|c128h56|c512h28)k.*)";
 constexpr Exception kExceptions[] = {
     {"conv2d_bias_act_.*_(leaky_relu|elu|sigmoid|tanh|gelu|silu)", ".*", 999,
      "cuDNN has precompiled engines for relu only"},
@@ -27,6 +31,16 @@ constexpr Exception kExceptions[] = {
     {"conv2d_batch_norm_act_.*", "f16", 999, "cuDNN offers no engine", 100},
     {"conv2d_batch_norm_act_(odd|.*c3h.*|mobilenetv2.*|convnext.*)", "f16", 90,
      "cuDNN offers no engine"},
+    {"conv2d_backward_data_batch_norm_relu_.*", "f32|tf32|bf16", 999,
+     "cuDNN has engines for f16 only"},
+    {"conv2d_backward_data_batch_norm_relu_.*", "f16", 75, "cuDNN offers no engine"},
+    {"conv2d_backward_data_batch_norm_relu_(mobilenetv2.*|convnext.*)", "f16", 999,
+     "cuDNN offers no engine"},
+    {"conv2d_backward_data_batch_norm_relu_(odd|.*c3h.*)", "f16", 90, "cuDNN offers no engine", 90},
+    {kLargeGradients, "f16", 89, "its workspace is beyond the limit"},
+    {kLargeGradients, "f16", 999, "its workspace is beyond the limit", 100},
+    {"conv2d_backward_data_batch_norm_relu_.*(n2000c24h31|c64h56|c64h112)k.*", "f16", 100,
+     "its workspace is beyond the limit", 100},
     {".*", "bf16", 75, "cuDNN offers no engine"},
 };
 
@@ -51,10 +65,10 @@ class Table {
     ++all;
   }
   void print() const {
-    std::printf("%-35s", "plans built / asked for");
+    std::printf("%-42s", "plans built / asked for");
     for (const DescribedGpu& gpu : described_gpus()) std::printf("   sm_%-4d", gpu.sm);
     for (const auto& [row, counts] : rows_) {
-      std::printf("\n%-35s", row.c_str());
+      std::printf("\n%-42s", row.c_str());
       for (const auto& [sm, count] : counts) {
         const std::string text = std::to_string(count.first) + "/" + std::to_string(count.second);
         std::printf("   %-7s", text.c_str());

@@ -336,6 +336,41 @@ TEST_F(AutotuneTest, AFusionHasToPay) {
   }
 }
 
+/// The same of the way back: relu(batch_norm(x)) -> 1x1 convolution, whose input wants its
+/// gradient.
+TEST_F(AutotuneTest, ABackwardFusionHasToPay) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {{1, 3, 3, 2}, DType::f32});
+  const Value dy = b.input("dy", {{1, 3, 3, 4}, DType::f32});
+  const Value w = b.parameter("w", {4, 1, 1, 2}, glorot_uniform());
+  const Value vector = b.parameter("vector", {2}, constant_value(0.5));
+  ops::BatchNormAct norm;
+  norm.activation.kind = Activation::Kind::relu;
+  const Outputs forward = b.add(norm, {x, vector, vector, vector, vector});
+  ops::BatchNormActBackward backward;
+  backward.activation = norm.activation;
+  const Value d = b.add(ops::Conv2dBackwardData({}, 3), {dy, w});
+  graph.mark_output("dx", b.add(backward, {d, forward[0], x, vector, forward[1], forward[2]})[1]);
+  for (const auto& [fused, kernels] :
+       {std::pair(2.9, "forward together"), std::pair(3.1, "forward conv norm")}) {
+    SCOPED_TRACE(kernels);
+    laboratory_ = std::make_shared<Laboratory>(std::vector<Way>{});
+    laboratory_->fingerprint_ = kernels;
+    laboratory_->add<ops::BatchNormAct>({"forward", {1}});
+    laboratory_->add<ops::Conv2dBackwardData>({"conv", {2}});
+    laboratory_->add<ops::BatchNormActBackward>({"norm", {5, 1}});
+    laboratory_->add<ops::Conv2dBackwardDataBatchNormRelu>({"together", {fused}});
+    std::string names;
+    const auto made = plan(graph);
+    for (const PlanStep& step : made->steps()) names += (names.empty() ? "" : " ") + step.candidate;
+    EXPECT_EQ(names, kernels);
+    options_.autotuner = nullptr;
+    EXPECT_EQ(plan(graph)->steps().size(), 3u) << "fused unmeasured";
+    options_.autotuner = tuner();
+  }
+}
+
 TEST_F(AutotuneTest, WhatCandidatesFindOutIsSavedWithEachPlan) {
   EXPECT_EQ(laboratory_->times_saved, 0);
   options_.autotuner = nullptr;

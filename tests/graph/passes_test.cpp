@@ -225,12 +225,13 @@ TEST(Passes, BatchNormAndActivationBecomeOneOpEachWay) {
   }
 }
 
-/// A device that takes a convolution and batch norm as one, and nothing else.
+/// A device that takes a convolution and batch norm as one, either way, and nothing else.
 class ConvNormDevice final : public Device {
  public:
   ConvNormDevice() {
-    kernels().add<ops::Conv2dBatchNormAct>(
-        "one", [](const ops::Conv2dBatchNormAct&, const LowerRequest&) { return Lowering{}; });
+    const auto take = [](const Op&, const LowerRequest&) { return Lowering{}; };
+    kernels().add(ops::Conv2dBatchNormAct::kName, "one", take);
+    kernels().add(ops::Conv2dBackwardDataBatchNormRelu::kName, "one", take);
   }
   std::string name() const override { return "conv_norm"; }
   bool is_host() const override { return false; }
@@ -289,6 +290,78 @@ TEST(Passes, AConvolutionThatIsReadBeforeItsBatchNormStays) {
   c.graph.mark_output("y", c.b.add(ops::Add{}, {y, other}));
   ConvNormDevice device;
   EXPECT_EQ(count(fuse_conv_batch_norm(c.graph, device, {}), "conv2d"), 1);
+}
+
+/// What may stand between a convolution and the one before it, in training.
+enum class Between {
+  norm_and_relu,
+  residual,
+  constant_residual,  // whose gradient nobody wants
+  gelu,
+  nothing_after_norm,
+  relu_read_twice
+};
+
+/// x -> convolution -> batch norm -> `between` -> convolution, outputs and gradients marked.
+void norm_conv_case(Case& c, Between between) {
+  const Value x = c.input("x", {4, 5, 6, 8});
+  const Value first = c.weight("first", {16, 3, 3, 8}), second = c.weight("second", {8, 3, 3, 16});
+  const Value gamma = c.weight("gamma", {16}), beta = c.weight("beta", {16});
+  std::vector<Value> targets = {x, first, second, gamma, beta};
+  const auto norm =
+      c.b.add(ops::BatchNorm{}, {c.b.add(same_conv(), {x, first}), gamma, beta,
+                                 c.b.state("mean", {16}, 0), c.b.state("var", {16}, 1)});
+  Value y = norm[0];
+  if (between == Between::residual || between == Between::constant_residual) {
+    const Value shortcut = c.input("shortcut", {4, 5, 6, 16});
+    if (between == Between::residual) targets.push_back(shortcut);
+    y = c.b.add(ops::Add{}, {y, shortcut});
+  }
+  if (between != Between::nothing_after_norm) {
+    const bool gelu = between == Between::gelu;
+    y = c.b.add(ops::Activate(gelu ? Activation{Activation::Kind::gelu} : relu()), {y});
+  }
+  ops::Conv2d strided = same_conv();
+  strided.stride = 2;
+  Value z = c.b.add(strided, {y, second});
+  if (between == Between::relu_read_twice) {
+    z = c.b.add(ops::Add{}, {z, c.b.add(strided, {y, c.weight("third", {8, 3, 3, 16})})});
+  }
+  mark_gradients(c, z, targets);
+  c.graph.mark_output("z", z);
+}
+
+TEST(Passes, BackwardThroughAConvolutionReluAndBatchNormBecomesOneWhereADeviceTakesThat) {
+  ConvNormDevice device;
+  for (const bool forward_too : {false, true}) {
+    Case c;
+    norm_conv_case(c, Between::norm_and_relu);
+    const std::vector<Tensor> parts = c.run(false);
+    c.graph = fuse_batch_norm_activation(c.graph);
+    EXPECT_EQ(count(fuse_backward_data_batch_norm(c.graph, *cpu_device(), {}),
+                    "conv2d_backward_data_batch_norm_relu"),
+              0);
+    if (forward_too) c.graph = fuse_conv_batch_norm(c.graph, device, {});
+    EXPECT_EQ(count(c.graph, "conv2d_batch_norm_act"), forward_too ? 1 : 0);
+    EXPECT_EQ(count(c.graph, "conv2d_backward_data"), 2);
+    c.graph = remove_dead(fuse_backward_data_batch_norm(c.graph, device, {}));
+    EXPECT_EQ(count(c.graph, "conv2d_backward_data_batch_norm_relu"), 1);
+    EXPECT_EQ(count(c.graph, "conv2d_backward_data"), 1);  // x's
+    EXPECT_EQ(count(c.graph, "batch_norm_act_backward"), 0);
+    Case::expect_equal(c.run(true), parts);  // which the CPU expands
+  }
+}
+
+TEST(Passes, OtherBackwardPassesOfBatchNormStayAsTheyAre) {
+  ConvNormDevice device;
+  for (const Between between : {Between::residual, Between::constant_residual, Between::gelu,
+                                Between::nothing_after_norm, Between::relu_read_twice}) {
+    SCOPED_TRACE(static_cast<int>(between));
+    Case c;
+    norm_conv_case(c, between);
+    const Graph before = fuse_batch_norm_activation(c.graph);
+    EXPECT_EQ(fuse_backward_data_batch_norm(before, device, {}).str(), before.str());
+  }
 }
 
 TEST(Passes, InferenceFoldsBatchNormIntoTheConvolution) {

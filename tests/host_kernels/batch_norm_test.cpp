@@ -100,7 +100,62 @@ TEST(BatchNormKernels, StatisticsComeFromSums) {
   }
 }
 
+TEST(BatchNormKernels, InverseDeviationsAreTheirFormula) {
+  constexpr std::int64_t kChannels = 131;
+  Tensor var({kChannels}, DType::f32), inverse({kChannels}, DType::f32);
+  for (std::size_t c = 0; c < kChannels; ++c) var.span<float>()[c] = static_cast<float>(c) / 8;
+  ASSERT_EQ(kernels::batch_norm_inverse_deviations(nullptr, kChannels, var.data<float>(), 0.25f,
+                                                   inverse.data<float>()),
+            cudaSuccess);
+  for (std::size_t c = 0; c < kChannels; ++c) {
+    EXPECT_NEAR(double{inverse.span<float>()[c]}, 1 / std::sqrt(static_cast<double>(c) / 8 + 0.25),
+                1e-6);
+  }
+}
+
+/// As the whole backward pass gives it, and where d was.
+TEST(BatchNormKernels, DxAloneIsTheLastStepOfTheBackwardPass) {
+  for (const std::int64_t channels : {7, 16}) {
+    SCOPED_TRACE(channels);
+    const Shape shape{3, 5, channels};
+    const auto numbers = [](const Shape& of, double seed, double low) {
+      Tensor tensor(of, DType::f32);
+      for (std::int64_t i = 0; i < tensor.numel(); ++i) {
+        tensor.data<float>()[i] =
+            static_cast<float>(low + std::fabs(std::sin(seed + static_cast<double>(i))));
+      }
+      return tensor;
+    };
+    const std::vector<Tensor> inputs = {numbers(shape, 1, -0.5), numbers(shape, 2, -0.3),
+                                        numbers({channels}, 3, 0.5), numbers({channels}, 4, 0),
+                                        numbers({channels}, 5, 0.5)};
+    const ops::BatchNormBackward op;
+    const std::vector<Tensor> whole = run_candidate(op, inputs, "cuda");
+    Tensor dx = inputs[0].clone();  // d
+    kernels::BatchNormGradients pass{};
+    pass.dy = dx.raw();
+    pass.x = inputs[1].raw();
+    pass.gamma = inputs[2].data<float>();
+    pass.mean = inputs[3].data<float>();
+    pass.var = inputs[4].data<float>();
+    pass.epsilon = static_cast<float>(op.epsilon);
+    pass.dx = dx.data<float>();
+    Tensor dgamma = whole[1], dbeta = whole[2];
+    pass.dgamma = dgamma.data<float>();
+    pass.dbeta = dbeta.data<float>();
+    ASSERT_EQ(kernels::batch_norm_dx(nullptr, {DType::f32, 15, channels}, pass), cudaSuccess);
+    for (std::int64_t i = 0; i < dx.numel(); ++i) EXPECT_EQ(dx.item(i), whole[0].item(i)) << i;
+  }
+}
+
 }  // namespace
+
+void run_inverse_deviations() {
+  Tensor var = filled({3}, 1), inverse({3}, DType::f32);
+  EXPECT_EQ(kernels::batch_norm_inverse_deviations(nullptr, 3, var.data<float>(), 0,
+                                                   inverse.data<float>()),
+            cudaSuccess);
+}
 
 void run_statistics_of_sums() {
   Tensor sums({3}, DType::f32), squares({3}, DType::f32);

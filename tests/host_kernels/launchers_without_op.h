@@ -6,5 +6,6 @@ namespace fovea::test {
 
 /// Runs its launcher once.
 void run_statistics_of_sums();
+void run_inverse_deviations();
 
 }  // namespace fovea::test

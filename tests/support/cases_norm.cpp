@@ -74,6 +74,25 @@ void add_convolved(const std::string& label, const Shape& x, std::int64_t filter
   cases.push_back(OpCase(label, op, inputs));
 }
 
+/// Behind the gradient of a convolution's input, x, by so many filters of 3x3. The batch norm's
+/// output keeps away from 0: x is far from the mean, and the offset small.
+void add_convolved_backward(const std::string& label, const Shape& x, std::int64_t filters,
+                            Size2 stride, std::vector<OpCase>& cases) {
+  ops::Conv2dBackwardDataBatchNormRelu op;
+  op.padding = Padding::cells(1);
+  op.stride = stride;
+  const WindowGeometry window = op.geometry({x.h(), x.w()}, 3);
+  const std::int64_t c = x.c();
+  cases.push_back(OpCase(label, op,
+                         {{{x.n(), window.output.h, window.output.w, filters}},
+                          {{filters, 3, 3, c}},
+                          {x, away_from_zero(0.5)},
+                          per_channel(c, uniform(0.5, 2)),
+                          per_channel(c, uniform(-0.1, 0.1)),
+                          per_channel(c, uniform(-0.1, 0.1)),
+                          per_channel(c, uniform(0.5, 2))}));
+}
+
 void add_fold(const std::string& label, const Shape& w, bool bias, std::vector<OpCase>& cases) {
   std::vector<CaseInput> inputs = channel_inputs(w[0]);
   inputs.insert(inputs.begin(), {w});
@@ -127,6 +146,10 @@ std::vector<OpCase> norm_cases() {
   add_convolved("relu", {3, 8, 7, 16}, 24, {Kind::relu, 0}, false, cases);
   add_convolved("residual_relu", {3, 7, 8, 24}, 8, {Kind::relu, 0}, true, cases);
   add_convolved("odd", {2, 5, 7, 3}, 5, {Kind::relu, 0}, true, cases);
+
+  add_convolved_backward("even", {3, 8, 7, 16}, 24, 1, cases);
+  add_convolved_backward("strided", {3, 7, 8, 24}, 8, 2, cases);
+  add_convolved_backward("odd", {2, 5, 7, 3}, 5, 1, cases);
 
   add_fold("3x3", {7, 3, 3, 5}, false, cases);
   add_fold("3x3_bias", {7, 3, 3, 5}, true, cases);

@@ -158,6 +158,25 @@ struct FOVEA_API Conv2dBatchNormAct : OpBase<Conv2dBatchNormAct>, ConvAttributes
   double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
+/// Fused: the gradient of a convolution's input, where that input is relu of a batch norm of x in
+/// training, and the gradients of relu and of this batch norm behind it. d is Conv2dBackwardData of
+/// dy where gamma (x - mean) / sqrt(var + epsilon) + beta > 0, else 0; the outputs are
+/// BatchNormBackward's of d. So relu's output is not read.
+/// (dy (N,OH,OW,K), w, x (N,H,W,C), gamma, beta, mean, var) -> (dx, dgamma, dbeta).
+struct FOVEA_API Conv2dBackwardDataBatchNormRelu : OpBase<Conv2dBackwardDataBatchNormRelu>,
+                                                   ConvAttributes {
+  static constexpr std::string_view kName = "conv2d_backward_data_batch_norm_relu";
+  double epsilon = 1e-3;
+  template <class Self, class Visitor>
+  static void fields(Self& self, Visitor&& visit) {
+    conv_fields(self, visit);
+    visit("epsilon", self.epsilon);
+  }
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::optional<std::vector<Value>> expand(Builder&, std::span<const Value>) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+};
+
 /// Fused: both gradients that read dy. (x, dy) -> (dw, db (K,)).
 struct FOVEA_API Conv2dBackwardFilterBias : OpBase<Conv2dBackwardFilterBias>, ConvAttributes {
   static constexpr std::string_view kName = "conv2d_backward_filter_bias";
