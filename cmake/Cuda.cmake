@@ -80,6 +80,10 @@ endfunction()
 # (tests/host_kernels/cuda_on_host.h).
 function(fovea_kernels_on_host target kernel_sources)
   set_source_files_properties(${kernel_sources} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+  # g++ does not see that what one loop of this file leaves unset the next one skips.
+  list(FILTER kernel_sources INCLUDE REGEX "/batch_norm_backward\\.cu$")
+  set_source_files_properties(${kernel_sources} PROPERTIES
+    COMPILE_OPTIONS "-xc++;-Wno-uninitialized;-Wno-maybe-uninitialized")
   target_compile_definitions(${target} PRIVATE FOVEA_KERNELS_ON_HOST)
   target_compile_options(${target} PRIVATE -Wno-unknown-pragmas -Wno-attributes
     "SHELL:-include ${PROJECT_SOURCE_DIR}/tests/host_kernels/cuda_on_host.h")

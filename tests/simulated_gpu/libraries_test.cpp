@@ -87,6 +87,7 @@ TEST(SimulatedLibraries, CudnnConvolvesAsTheReference) {
     expected["conv2d_bias_act" + suffix] = 94;  // with bias, relu, residual and relu; one residual
   }
   expected["conv2d_batch_norm_act f16"] = 4;
+  expected["conv2d_backward_data_batch_norm_relu f16"] = 3;
   EXPECT_EQ(check_all_cases("cudnn"), expected);
 }
 
