@@ -20,7 +20,7 @@ struct Cublaslt {
   std::string problem;
   std::int64_t workspace_limit_bytes = 0;
 
-  /// A bias is the op's input 2.
+  /// A bias is the op's input 2, its gradient the output 1.
   LowerResult lower(cublaslt::Product product, const LowerRequest& request,
                     Operands operands = {}) const {
     if (handle == nullptr) return Decline{problem};
@@ -34,10 +34,13 @@ struct Cublaslt {
       Lowering lowering;
       lowering.workspace_bytes = matmul->workspace_bytes();
       lowering.variants = cublaslt::kMaxVariants;
-      lowering.kernel = make_kernel(
-          [matmul = std::move(matmul), bias = product.bias, operands](const KernelContext& c) {
-            matmul->run(c.input(operands.a), c.input(operands.b), bias ? c.input(2) : nullptr,
-                        c.output(0), c.workspace(), stream_of(c));
+      lowering.kernel =
+          make_kernel([matmul = std::move(matmul), product, operands](const KernelContext& c) {
+            const void* bias = product.bias            ? c.input(2)
+                               : product.bias_gradient ? c.output(1)
+                                                       : nullptr;
+            matmul->run(c.input(operands.a), c.input(operands.b), bias, c.output(0), c.workspace(),
+                        stream_of(c));
           });
       return lowering;
     } catch (const Error& error) {
@@ -66,6 +69,15 @@ LowerResult product_of(const Cublaslt& library, const ops::MatMulBiasAct& op,
   cublaslt::Product product{r.inputs[0].dtype, x[0], x[1], r.outputs[0].shape[1]};
   product.bias = true;
   product.relu = op.activation.kind == Activation::Kind::relu;
+  return library.lower(product, r);
+}
+
+LowerResult product_of(const Cublaslt& library, const ops::MatMulBackwardWeightBias&,
+                       const LowerRequest& r) {
+  const Shape& x = r.inputs[0].shape;
+  cublaslt::Product product{r.inputs[0].dtype, x[1], x[0], r.inputs[1].shape[1]};
+  product.transpose_a = true;
+  product.bias_gradient = true;
   return library.lower(product, r);
 }
 
@@ -144,6 +156,7 @@ void bind_cublaslt(KernelTable& table, const TableOptions& options) {
   }
   add_product<ops::MatMul>(table, library);
   add_product<ops::MatMulBiasAct>(table, library);
+  add_product<ops::MatMulBackwardWeightBias>(table, library);
   add_product<ops::Conv2d>(table, library);
   add_product<ops::Conv2dBackwardData>(table, library);
   add_product<ops::Conv2dBackwardFilter>(table, library);

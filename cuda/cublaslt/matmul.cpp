@@ -1,6 +1,7 @@
 // A row-major matrix is the column-major one of its transpose. So cuBLASLt, which is column-major,
 // is asked for D^T = op(B)^T op(A)^T: B's memory is the left matrix, A's the right one, and D's
-// columns, each with a bias of its own, are the rows that the bias epilogue means.
+// columns, each with a bias of its own, are the rows that the bias epilogue means. A bias's
+// gradient is the sum of the left matrix over the axis that the product sums over: BGRADA.
 #include "cuda/cublaslt/matmul.h"
 
 #include <array>
@@ -84,9 +85,10 @@ void Matmul::describe(const Product& product) {
   };
   set(CUBLASLT_MATMUL_DESC_TRANSA, product.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(CUBLASLT_MATMUL_DESC_TRANSB, product.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-  if (product.bias) {
-    set(CUBLASLT_MATMUL_DESC_EPILOGUE,
-        product.relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS);
+  if (product.bias || product.bias_gradient) {
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, product.bias_gradient ? CUBLASLT_EPILOGUE_BGRADA
+                                       : product.relu        ? CUBLASLT_EPILOGUE_RELU_BIAS
+                                                             : CUBLASLT_EPILOGUE_BIAS);
     set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type);
     // Not the bias, only how it is aligned.
     set(CUBLASLT_MATMUL_DESC_BIAS_POINTER,

@@ -9,13 +9,15 @@
 
 namespace fovea::cuda::cublaslt {
 
-/// D = op(A) op(B), plus a bias per column, through relu: row-major, dense, D of rows x columns.
+/// D = op(A) op(B), plus a bias per column, through relu: row-major, dense, D of rows x columns. Or
+/// D and the sum of B over its inner axis, a bias's gradient where B is that of the biased output.
 struct Product {
   DType dtype = DType::f32;  ///< of all matrices and the bias; sums are in f32
   std::int64_t rows = 0, inner = 0, columns = 0;
   bool transpose_a = false, transpose_b = false;
   bool bias = false;
-  bool relu = false;  ///< with a bias only
+  bool relu = false;           ///< with a bias only
+  bool bias_gradient = false;  ///< without a bias
   bool allow_tf32 = false;
   std::int64_t workspace_limit_bytes = 0;
 };
@@ -34,8 +36,8 @@ class Matmul {
   Matmul& operator=(const Matmul&) = delete;
 
   std::int64_t workspace_bytes() const { return workspace_bytes_; }
-  /// Puts the product into the stream; allocates nothing. `bias` is null where there is none. One
-  /// thread at a time.
+  /// Puts the product into the stream; allocates nothing. `bias`, of D's columns, is what is added,
+  /// or takes the bias's gradient, or is null. One thread at a time.
   void run(const void* a, const void* b, const void* bias, void* d, void* workspace,
            cudaStream_t stream);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fovea/ops/conv.h"
+#include "fovea/ops/matmul.h"
 #include "host/graph/autotune.h"
 #include "host/graph/match.h"
 #include "host/graph/passes.h"
@@ -70,6 +71,10 @@ std::shared_ptr<const Plan> compile_graph(const Graph& graph, const std::shared_
     // copy of it in memory: likewise.
     if (wanted(ops::Conv2dBackwardDataBatchNormRelu::kName)) {
       compiled = fuse_backward_data_batch_norm(compiled, *device, options);
+    }
+    // cuBLASLt may have fewer algorithms for both gradients than for one: likewise.
+    if (wanted(ops::MatMulBackwardWeightBias::kName)) {
+      compiled = fuse_weight_bias_gradients(compiled, *device, options);
     }
     compiled = fuse_picture_rescale(compiled);
     compiled = expand_declined(compiled, *device, options);

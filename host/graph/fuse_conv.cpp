@@ -8,6 +8,7 @@
 #include "fovea/ops/norm.h"
 #include "fovea/ops/pool.h"
 #include "host/graph/match.h"
+#include "host/graph/measured_fusion.h"
 #include "host/graph/passes.h"
 #include "host/graph/rewrite.h"
 
@@ -123,6 +124,43 @@ Graph fuse_filter_bias_gradients(const Graph& graph) {
     rewriter.set(filter.outputs[0], outputs[0]);
     rewriter.set(bias.outputs[0], outputs[1]);
     return true;
+  });
+}
+
+Graph fuse_weight_bias_gradients(const Graph& graph, Device& device, const PlanOptions& options) {
+  const Matcher matcher(graph);
+  std::map<const Node*, const Node*> bias_of;  // by the product
+  std::set<const Node*> absorbed;
+  for (const Node& product : graph.nodes()) {
+    if (!Matcher::is<ops::MatMul>(product)) continue;
+    const auto& op = Matcher::op<ops::MatMul>(product);
+    if (!op.transpose_a || op.transpose_b) continue;
+    const Node* bias = matcher.any_consumer<ops::BiasGrad>(product.inputs[1]);
+    if (bias == nullptr || absorbed.count(bias) > 0) continue;
+    if (graph.producer(product.inputs[0]) > matcher.position(*bias)) continue;
+    const PlanStep fused =
+        step_of(graph, std::make_shared<const ops::MatMulBackwardWeightBias>(), product.inputs);
+    const std::vector<PlanStep> parts = {step_of(graph, product.op, product.inputs),
+                                         step_of(graph, bias->op, bias->inputs)};
+    if (!accepted_and_pays(fused, parts, device, options)) continue;
+    bias_of.emplace(&product, bias);
+    absorbed.insert(bias);
+  }
+  // Both are made where the first of them stood, where x and dy are there already.
+  const auto emit = [&](const Node& product, const Node& bias, Rewriter& rewriter) {
+    const std::vector<Value>& outputs =
+        rewriter.add(ops::MatMulBackwardWeightBias{}, rewriter.map(product.inputs), product.path);
+    rewriter.set(product.outputs[0], outputs[0]);
+    rewriter.set(bias.outputs[0], outputs[1]);
+  };
+  return rewrite(graph, [&](const Node& node, int, Rewriter& rewriter) {
+    for (const auto& [product, bias] : bias_of) {
+      if (&node != product && &node != bias) continue;
+      const bool product_first = matcher.position(*product) < matcher.position(*bias);
+      if ((&node == product) == product_first) emit(*product, *bias, rewriter);
+      return true;
+    }
+    return false;
   });
 }
 

@@ -9,6 +9,7 @@
 #include "fovea/ops/norm.h"
 #include "host/graph/autotune.h"
 #include "host/graph/match.h"
+#include "host/graph/measured_fusion.h"
 #include "host/graph/passes.h"
 #include "host/graph/rewrite.h"
 
@@ -196,31 +197,6 @@ BackwardChain match_backward_data(const Graph& graph, const Matcher& matcher, co
   return chain;
 }
 
-/// `op` standing alone, on values of the graph.
-PlanStep step_of(const Graph& graph, OpPtr op, const std::vector<Value>& inputs) {
-  std::vector<ValueType> types;
-  types.reserve(inputs.size());
-  for (Value input : inputs) types.push_back(graph.type(input));
-  return lone_step(std::move(op), std::move(types));
-}
-
-/// Whether measurements, where they are wanted and possible, speak for the fused op.
-bool pays(const PlanStep& fused, const std::vector<PlanStep>& parts, Device& device,
-          const PlanOptions& options) {
-  if (options.autotuner == nullptr) return true;
-  const auto time_of = [&](const PlanStep& step) {
-    return options.autotuner->milliseconds(device, step, options);
-  };
-  double sum = 0;
-  for (const PlanStep& part : parts) {
-    const std::optional<double> time = time_of(part);
-    if (!time) return true;
-    sum += *time;
-  }
-  const std::optional<double> together = time_of(fused);
-  return together.has_value() && *together < sum;
-}
-
 }  // namespace
 
 Graph fuse_conv_batch_norm(const Graph& graph, Device& device, const PlanOptions& options) {
@@ -240,7 +216,7 @@ Graph fuse_conv_batch_norm(const Graph& graph, Device& device, const PlanOptions
                 inputs_of(*conv, norm));
     const std::vector<PlanStep> parts = {step_of(graph, conv->op, conv->inputs),
                                          step_of(graph, norm.op, norm.inputs)};
-    if (!accepted(fused, device, options) || !pays(fused, parts, device, options)) continue;
+    if (!accepted_and_pays(fused, parts, device, options)) continue;
     conv_of.emplace(&norm, conv);
     absorbed.insert(conv);
   }
@@ -271,7 +247,7 @@ Graph fuse_backward_data_batch_norm(const Graph& graph, Device& device,
                 chain.inputs);
     const std::vector<PlanStep> parts = {step_of(graph, chain.conv->op, chain.conv->inputs),
                                          step_of(graph, norm.op, norm.inputs)};
-    if (!accepted(fused, device, options) || !pays(fused, parts, device, options)) continue;
+    if (!accepted_and_pays(fused, parts, device, options)) continue;
     chains.emplace(&norm, chain);
     absorbed.insert(chain.conv);
   }

@@ -52,6 +52,10 @@ FOVEA_INTERNAL Graph fuse_conv_batch_norm(const Graph& graph, Device& device,
 FOVEA_INTERNAL Graph fuse_backward_data_batch_norm(const Graph& graph, Device& device,
                                                    const PlanOptions& options);
 
+/// The gradients of a dense layer's weights and bias, likewise.
+FOVEA_INTERNAL Graph fuse_weight_bias_gradients(const Graph& graph, Device& device,
+                                                const PlanOptions& options);
+
 /// An op that stands alone, its inputs being plain and every output being read.
 FOVEA_INTERNAL PlanStep lone_step(OpPtr op, std::vector<ValueType> inputs);
 

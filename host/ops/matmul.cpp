@@ -101,4 +101,23 @@ double MatMulBiasAct::flops(std::span<const ValueType> inputs,
   return matmul_flops(outputs[0], inputs[0].shape[1]);
 }
 
+std::vector<ValueType> MatMulBackwardWeightBias::infer(std::span<const ValueType> inputs) const {
+  require_inputs(inputs, 2);
+  const ValueType dw = multiply(inputs[0], inputs[1], true, false);
+  return {dw, {{dw.shape.c()}, dw.dtype}};
+}
+
+std::optional<std::vector<Value>> MatMulBackwardWeightBias::expand(
+    Builder& b, std::span<const Value> inputs) const {
+  MatMul product;
+  product.transpose_a = true;
+  const Value dw = b.add(product, {inputs[0], inputs[1]});
+  return std::vector<Value>{dw, b.add(BiasGrad{}, {inputs[1]})};
+}
+
+double MatMulBackwardWeightBias::flops(std::span<const ValueType> inputs,
+                                       std::span<const ValueType> outputs) const {
+  return matmul_flops(outputs[0], inputs[0].shape[0]);
+}
+
 }  // namespace fovea::ops

@@ -53,7 +53,7 @@ class Registry {
     add_all<Activate, ActivateBackward, Softmax, SoftmaxBackward>();
     add_all<Conv2d, Conv2dBackwardData, Conv2dBackwardFilter, Conv2dBiasAct,
             Conv2dBackwardFilterBias, Conv2dBatchNormAct, Conv2dBackwardDataBatchNormRelu>();
-    add_all<MatMul, AddBias, BiasGrad, MatMulBiasAct>();
+    add_all<MatMul, AddBias, BiasGrad, MatMulBiasAct, MatMulBackwardWeightBias>();
     add_all<MaxPool2d, MinPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
             GlobalAvgPoolBackward>();
     add_all<BatchNorm, BatchNormBackward, BatchNormInference, BatchNormInferenceBackward,

@@ -78,15 +78,16 @@ TEST(Op, EveryAttributeOfEveryOpComesBackFromJson) {
       Slice, Pad, Transpose, Dropout, Mean, Broadcast, WeightPenalty, WeightPenaltyBackward,
       Reorder, Activate, ActivateBackward, Softmax, SoftmaxBackward, Conv2d, Conv2dBackwardData,
       Conv2dBackwardFilter, Conv2dBiasAct, Conv2dBackwardFilterBias, Conv2dBatchNormAct,
-      Conv2dBackwardDataBatchNormRelu, MatMul, AddBias, BiasGrad, MatMulBiasAct, MaxPool2d,
-      MinPool2d, MaxPool2dBackward, AvgPool2d, AvgPool2dBackward, GlobalAvgPool,
-      GlobalAvgPoolBackward, BatchNorm, BatchNormBackward, BatchNormInference,
-      BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward, FoldBatchNorm,
-      SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss, PointwiseLossBackward,
-      RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep, GradientCheck, HoldStep,
-      CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient, AverageGradients, SgdUpdate,
-      AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate, NadamUpdate, Unscale, AdjustLossScale,
-      PictureBatch, CountLabels, ChannelMoments, RankedPairs>();
+      Conv2dBackwardDataBatchNormRelu, MatMul, AddBias, BiasGrad, MatMulBiasAct,
+      MatMulBackwardWeightBias, MaxPool2d, MinPool2d, MaxPool2dBackward, AvgPool2d,
+      AvgPool2dBackward, GlobalAvgPool, GlobalAvgPoolBackward, BatchNorm, BatchNormBackward,
+      BatchNormInference, BatchNormInferenceBackward, BatchNormAct, BatchNormActBackward,
+      FoldBatchNorm, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, PointwiseLoss,
+      PointwiseLossBackward, RowLoss, RowLossBackward, OneHot, Accuracy, SumAbove, AdvanceStep,
+      GradientCheck, HoldStep, CommitStep, UpdateAverages, AccumulateMetric, AccumulateGradient,
+      AverageGradients, SgdUpdate, AdamUpdate, AdagradUpdate, RmsPropUpdate, AdamaxUpdate,
+      NadamUpdate, Unscale, AdjustLossScale, PictureBatch, CountLabels, ChannelMoments,
+      RankedPairs>();
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, registered_ops());
 }

@@ -20,7 +20,7 @@ struct Operation {
   cublasComputeType_t compute{};
   cublasOperation_t transpose_left = CUBLAS_OP_N, transpose_right = CUBLAS_OP_N;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-  const float* bias = nullptr;
+  const float* bias = nullptr;  ///< or where its gradient goes
 };
 struct ColumnMajor {
   cudaDataType type{};
@@ -136,10 +136,20 @@ cublasStatus_t multiply(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const void*
         sum += element(static_cast<const float*>(a), left, operation.transpose_left, i, k) *
                element(static_cast<const float*>(b), right, operation.transpose_right, k, j);
       }
-      if (operation.epilogue & CUBLASLT_EPILOGUE_BIAS) sum += operation.bias[i];
-      if (operation.epilogue & CUBLASLT_EPILOGUE_RELU) sum = std::max(sum, 0.0);
+      if (operation.epilogue == CUBLASLT_EPILOGUE_BIAS ||
+          operation.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS) {
+        sum += operation.bias[i];
+      }
+      if (operation.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS) sum = std::max(sum, 0.0);
       static_cast<float*>(d)[i + j * result.leading] = static_cast<float>(sum);
     }
+  }
+  for (std::int64_t i = 0; operation.epilogue == CUBLASLT_EPILOGUE_BGRADA && i < result.rows; ++i) {
+    double sum = 0;
+    for (std::int64_t k = 0; k < inner; ++k) {
+      sum += element(static_cast<const float*>(a), left, operation.transpose_left, i, k);
+    }
+    const_cast<float*>(operation.bias)[i] = static_cast<float>(sum);
   }
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -197,19 +207,23 @@ class Cublaslt : public testing::Test {
 };
 
 /// Runs the stand-in's product on the inputs, at a workspace and on a stream that it knows.
-Tensor run(Kernel& kernel, const Op& op, const std::vector<Tensor>& inputs) {
+std::vector<Tensor> run(Kernel& kernel, const Op& op, const std::vector<Tensor>& inputs) {
   std::vector<ValueType> types;
   std::vector<void*> pointers;
   for (const Tensor& input : inputs) {
     types.push_back({input.shape(), input.dtype()});
     pointers.push_back(const_cast<void*>(input.raw()));
   }
-  const std::vector<ValueType> outputs = op.infer(types);
-  Tensor output(outputs[0].shape, DType::f32);
-  void* const output_pointer = output.mutable_raw();
-  kernel.run(KernelContext(pointers, {&output_pointer, 1}, types, outputs,
+  const std::vector<ValueType> output_types = op.infer(types);
+  std::vector<Tensor> outputs;
+  std::vector<void*> output_pointers;
+  for (const ValueType& type : output_types) {
+    outputs.emplace_back(type.shape, DType::f32);
+    output_pointers.push_back(outputs.back().mutable_raw());
+  }
+  kernel.run(KernelContext(pointers, output_pointers, types, output_types,
                            reinterpret_cast<void*>(0x1000), 1, reinterpret_cast<void*>(0x2000)));
-  return output;
+  return outputs;
 }
 
 TEST_F(Cublaslt, TheProductAndItsEpilogueAreTheOps) {
@@ -233,14 +247,21 @@ TEST_F(Cublaslt, TheProductAndItsEpilogueAreTheOps) {
     ++accepted[std::string(op->name())];
     const auto& lowering = std::get<Lowering>(result);
     EXPECT_EQ(lowering.workspace_bytes, 4096);
-    EXPECT_LE(relative_error(run(*lowering.kernel, *op, inputs), run_reference(op, inputs).at(0)),
-              1e-5);
+    const std::vector<Tensor> outputs = run(*lowering.kernel, *op, inputs);
+    const std::vector<Tensor> reference = run_reference(op, inputs);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      EXPECT_LE(relative_error(outputs[i], reference.at(i)), 1e-5) << "output " << i;
+    }
   }
   // Five products in four ways, or with a bias alone and with relu; two thin ones as they are, with
-  // a bias and with relu; the two 1x1 convolutions.
-  const std::map<std::string, int> expected = {
-      {"matmul", 22},         {"matmul_bias_act", 14},     {"conv2d", 2},
-      {"conv2d_bias_act", 4}, {"conv2d_backward_data", 2}, {"conv2d_backward_filter", 2}};
+  // a bias and with relu; the gradients of five; the two 1x1 convolutions.
+  const std::map<std::string, int> expected = {{"matmul", 22},
+                                               {"matmul_bias_act", 14},
+                                               {"matmul_backward_weight_bias", 5},
+                                               {"conv2d", 2},
+                                               {"conv2d_bias_act", 4},
+                                               {"conv2d_backward_data", 2},
+                                               {"conv2d_backward_filter", 2}};
   EXPECT_EQ(accepted, expected);
 }
 

@@ -22,7 +22,8 @@ namespace {
 /// Reshape is a view: no kernel runs it. Reorders serve layouts that this device does not have. The
 /// convolutions with batch norm are cuDNN's alone: elsewhere the two stay apart.
 const std::set<std::string> kWithoutKernel = {"reshape", "reorder", "conv2d_batch_norm_act",
-                                              "conv2d_backward_data_batch_norm_relu"};
+                                              "conv2d_backward_data_batch_norm_relu",
+                                              "matmul_backward_weight_bias"};
 
 double tolerance_of(const OpCase& op_case, DType dtype) {
   if (dtype == DType::f16) return std::max(2e-3, op_case.relative_tolerance);

@@ -97,6 +97,7 @@ TEST(SimulatedLibraries, CublasltMultipliesAsTheReference) {
     const std::string suffix = std::string(" ") + math.name;
     expected["matmul" + suffix] = 22;
     expected["matmul_bias_act" + suffix] = 14;
+    expected["matmul_backward_weight_bias" + suffix] = 5;
     expected["conv2d_bias_act" + suffix] = 4;
     for (const char* op : {"conv2d", "conv2d_backward_data", "conv2d_backward_filter"}) {
       expected[op + suffix] = 2;

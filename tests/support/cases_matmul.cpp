@@ -54,6 +54,10 @@ std::vector<OpCase> matmul_cases() {
   add_fused(products[2], "gelu", {Activation::Kind::gelu, 0}, cases);
   add_fused(products[2], "leaky_relu", {Activation::Kind::leaky_relu, 0.3}, cases);
   for (OpCase& op_case : cases) op_case = op_case.must_accept({"onednn"});
+  for (const auto& [label, rows, inner, columns] : products) {
+    cases.push_back(
+        OpCase(label, ops::MatMulBackwardWeightBias{}, {{{rows, inner}}, {{rows, columns}}}));
+  }
 
   // Few rows and weights that no cache keeps; an odd number of rows of w, and of columns.
   const std::size_t thin = cases.size();

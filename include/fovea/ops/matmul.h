@@ -49,4 +49,13 @@ struct FOVEA_API MatMulBiasAct : OpBase<MatMulBiasAct> {
   double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
 };
 
+/// Fused: what a dense layer's weights and bias get of its output's gradient, dw = x^T dy and db =
+/// the sum of dy's rows. (x (N,in), dy (N,out)) -> (dw (in,out), db (out,)).
+struct FOVEA_API MatMulBackwardWeightBias : OpBase<MatMulBackwardWeightBias> {
+  static constexpr std::string_view kName = "matmul_backward_weight_bias";
+  std::vector<ValueType> infer(std::span<const ValueType> inputs) const override;
+  std::optional<std::vector<Value>> expand(Builder&, std::span<const Value>) const override;
+  double flops(std::span<const ValueType>, std::span<const ValueType>) const override;
+};
+
 }  // namespace fovea::ops

@@ -132,7 +132,7 @@ std::vector<Algorithm> algorithms_for(const Product& product, const Preference& 
   for (const std::uint32_t bytes : workspaces) {
     algorithms.push_back({kMagic, product.hash(), bytes, preference.alignment_a,
                           preference.alignment_b, preference.alignment_c, preference.alignment_d,
-                          product.has_bias() ? alignment_of(product.operation.bias) : 1});
+                          product.points_to_bias() ? alignment_of(product.operation.bias) : 1});
   }
   return algorithms;
 }
@@ -148,7 +148,7 @@ void check_promises(const Algorithm& algorithm, const Product& product, const Po
   require_aligned(pointers.b, algorithm.alignment_b, "B");
   require_aligned(pointers.c, algorithm.alignment_c, "C");
   require_aligned(pointers.d, algorithm.alignment_d, "D");
-  if (product.has_bias()) {
+  if (product.points_to_bias()) {
     require_aligned(product.operation.bias, algorithm.alignment_bias, "the bias");
   }
   constexpr std::uint64_t kWorkspaceAlignment = 16;

@@ -1,5 +1,6 @@
 #include "tests/simulated_gpu/cublaslt/product.h"
 
+#include <numeric>
 #include <vector>
 
 #include "tests/simulated_gpu/runtime.h"
@@ -62,6 +63,7 @@ bool Product::has_bias() const {
   return operation.epilogue == CUBLASLT_EPILOGUE_BIAS ||
          operation.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
 }
+bool Product::has_bias_gradient() const { return operation.epilogue == CUBLASLT_EPILOGUE_BGRADA; }
 bool Product::has_relu() const {
   return operation.epilogue == CUBLASLT_EPILOGUE_RELU ||
          operation.epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
@@ -105,10 +107,10 @@ Product product_of(const Operation& operation, const Layout& a, const Layout& b,
   require_support(operation.compute == CUBLAS_COMPUTE_32F || tf32,
                   "only computing in f32 or TF32 is simulated");
   require_support(!tf32 || a.type == CUDA_R_32F, "TF32 is for f32");
-  require_support(
-      operation.epilogue == CUBLASLT_EPILOGUE_DEFAULT || product.has_bias() || product.has_relu(),
-      "epilogue " + std::to_string(operation.epilogue) + " is not simulated");
-  require_support(!product.has_bias() || operation.bias_type == -1 || operation.bias_type == d.type,
+  require_support(operation.epilogue == CUBLASLT_EPILOGUE_DEFAULT || product.has_bias() ||
+                      product.has_bias_gradient() || product.has_relu(),
+                  "epilogue " + std::to_string(operation.epilogue) + " is not simulated");
+  require_support(operation.bias_type == -1 || operation.bias_type == d.type,
                   "a bias of another type than D's is not simulated");
   return product;
 }
@@ -118,7 +120,7 @@ void check_memory(const Product& product, const Pointers& pointers) {
   require_device_memory(pointers.b, extent_bytes(product.b), "cuBLASLt's B");
   require_device_memory(pointers.c, extent_bytes(product.c), "cuBLASLt's C");
   require_device_memory(pointers.d, extent_bytes(product.d), "cuBLASLt's D");
-  if (product.has_bias()) {
+  if (product.points_to_bias()) {
     require_device_memory(
         product.operation.bias,
         static_cast<std::size_t>(product.d.rows) * bytes_of(type_of(product.d.type)),
@@ -154,6 +156,11 @@ void multiply(const Product& product, double alpha, double beta, const Pointers&
       for (std::size_t j = 0; j < columns; ++j) row[j] += factor * b[k * columns + j];
     }
     const auto place = static_cast<std::int64_t>(i);
+    if (product.has_bias_gradient()) {
+      const auto first = a.begin() + static_cast<std::ptrdiff_t>(i * inner);
+      store(const_cast<void*>(product.operation.bias), type, place,  // NOLINT
+            std::accumulate(first, first + static_cast<std::ptrdiff_t>(inner), 0.0));
+    }
     const double bias = product.has_bias() ? load(product.operation.bias, type, place) : 0;
     for (std::size_t j = 0; j < columns; ++j) {
       double value = alpha * row[j] + bias;

@@ -14,6 +14,8 @@ struct Product {
 
   std::int64_t inner() const;
   bool has_bias() const;
+  bool has_bias_gradient() const;  ///< A's sums over the inner axis go where the bias would be
+  bool points_to_bias() const { return has_bias() || has_bias_gradient(); }
   bool has_relu() const;
   /// Of operation and layouts, without the bias's address.
   std::uint64_t hash() const;
