@@ -1,7 +1,7 @@
 # The CUDA device. Sets FOVEA_HAS_CUDA, and brings CUDA::cudart_static where it is on,
 # or, where FOVEA_SIMULATED_GPU is set, tests/simulated_gpu in its place.
 set(FOVEA_CUDA AUTO CACHE STRING "Build the CUDA device: AUTO (where nvcc is found), ON, OFF, or \
-SIMULATED, on the host, which needs the toolkit's headers only")
+SIMULATED, on the host")
 set_property(CACHE FOVEA_CUDA PROPERTY STRINGS AUTO ON OFF SIMULATED)
 set(FOVEA_CUDA_ARCHITECTURES "" CACHE STRING
   "Architectures to compile for, such as 80;90a, or all; empty: this machine's GPUs")
@@ -12,7 +12,11 @@ set(unasked_architectures 75-real 90a-real)
 set(FOVEA_HAS_CUDA OFF)
 set(FOVEA_SIMULATED_GPU OFF)
 if(FOVEA_CUDA STREQUAL "SIMULATED")
-  find_package(CUDAToolkit 12.0 REQUIRED)
+  find_package(CUDAToolkit 12.0 QUIET)
+  if(NOT CUDAToolkit_FOUND)
+    message(FATAL_ERROR "FOVEA_CUDA is SIMULATED, but there is no CUDA toolkit 12.0 or newer, whose "
+                        "headers that needs. Install it, or configure with -D FOVEA_CUDA=OFF.")
+  endif()
   set(FOVEA_HAS_CUDA ON)
   set(FOVEA_SIMULATED_GPU ON)
   set(FOVEA_SIMULATED_LIBRARIES ${PROJECT_BINARY_DIR}/simulated)  # cuDNN's and cuBLASLt's folder
@@ -57,6 +61,10 @@ if(FOVEA_HAS_CUDA)
       set(FOVEA_HAS_${library} ON)
     else()
       set(FOVEA_HAS_${library} OFF)
+      if(FOVEA_SIMULATED_GPU)
+        message(FATAL_ERROR "FOVEA_CUDA is SIMULATED, but there are no headers of ${library}. Install "
+                            "them, or set ${library}_INCLUDE_DIR, and configure again.")
+      endif()
       message(NOTICE "${library} will not be used: its headers were not found. Install them, or set "
                      "${library}_INCLUDE_DIR, and configure again.")
     endif()
@@ -83,7 +91,7 @@ function(fovea_kernels_on_host target kernel_sources)
   # g++ does not see that what one loop of this file leaves unset the next one skips.
   list(FILTER kernel_sources INCLUDE REGEX "/batch_norm_backward\\.cu$")
   set_source_files_properties(${kernel_sources} PROPERTIES
-    COMPILE_OPTIONS "-xc++;-Wno-uninitialized;-Wno-maybe-uninitialized")
+    COMPILE_OPTIONS "-xc++;-Wno-uninitialized;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
   target_compile_definitions(${target} PRIVATE FOVEA_KERNELS_ON_HOST)
   target_compile_options(${target} PRIVATE -Wno-unknown-pragmas -Wno-attributes
     "SHELL:-include ${PROJECT_SOURCE_DIR}/tests/host_kernels/cuda_on_host.h")

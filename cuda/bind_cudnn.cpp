@@ -147,7 +147,7 @@ class ConvBatchNormBackwardKernel final : public Kernel {
 
  private:
   static std::int64_t vector_bytes(std::int64_t channels) {
-    constexpr std::int64_t kAlignment = 64;
+    constexpr std::int64_t kAlignment = 256;  // cuDNN's workspace follows
     const auto bytes = channels * static_cast<std::int64_t>(sizeof(float));
     return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   }
@@ -208,6 +208,49 @@ cudnn::Convolution describe(Pass pass, const ops::ConvAttributes& attributes, co
   return convolution;
 }
 
+/// A convolution with part of a batch norm: `make` makes the kernel of its plan.
+template <class Make>
+LowerResult lower_with_norm(const Cudnn& library, const cudnn::Convolution& convolution,
+                            const LowerRequest& request, std::int64_t own_workspace_bytes,
+                            const Make& make) {
+  if (convolution.dtype != DType::f16) return Decline{"cuDNN has engines for f16 only"};
+  std::string reason;
+  std::unique_ptr<cudnn::Plan> plan = library.choose(convolution, request, reason);
+  if (plan == nullptr) return Decline{std::move(reason)};
+  Lowering lowering;
+  lowering.workspace_bytes = own_workspace_bytes + plan->workspace_bytes();
+  lowering.variants = cudnn::kMaxVariants;
+  lowering.kernel = make(std::move(plan));
+  return lowering;
+}
+
+LowerResult lower_norm(const Cudnn& library, const ops::Conv2dBatchNormAct& op,
+                       const LowerRequest& r) {
+  cudnn::Convolution convolution =
+      describe(Pass::forward, op, r.inputs[0], r.inputs[1].shape, r.outputs[0].shape);
+  convolution.statistics = true;
+  LowerResult result =
+      lower_with_norm(library, convolution, r, 0, [&](std::unique_ptr<cudnn::Plan> plan) {
+        return std::make_unique<ConvBatchNormKernel>(std::move(plan), op);
+      });
+  if (auto* lowering = std::get_if<Lowering>(&result); lowering != nullptr && op.residual) {
+    lowering->in_place = {{1, 6}};
+  }
+  return result;
+}
+
+LowerResult lower_norm(const Cudnn& library, const ops::Conv2dBackwardDataBatchNormRelu& op,
+                       const LowerRequest& r) {
+  cudnn::Convolution convolution =
+      describe(Pass::backward_data, op, r.inputs[2], r.inputs[1].shape, r.inputs[0].shape);
+  convolution.norm_gradients = true;
+  return lower_with_norm(
+      library, convolution, r, ConvBatchNormBackwardKernel::own_bytes(r.inputs[2].shape.c()),
+      [&](std::unique_ptr<cudnn::Plan> plan) {
+        return std::make_unique<ConvBatchNormBackwardKernel>(std::move(plan), op.epsilon);
+      });
+}
+
 }  // namespace
 
 void bind_cudnn(KernelTable& table, const TableOptions& options) {
@@ -266,39 +309,12 @@ void bind_cudnn(KernelTable& table, const TableOptions& options) {
         return library.lower(convolution, r, std::move(inputs), kY);
       });
   table.add<ops::Conv2dBatchNormAct>(
-      "cudnn", [library](const ops::Conv2dBatchNormAct& op, const LowerRequest& r) -> LowerResult {
-        if (r.inputs[0].dtype != DType::f16) return Decline{"cuDNN has engines for f16 only"};
-        cudnn::Convolution convolution =
-            describe(Pass::forward, op, r.inputs[0], r.inputs[1].shape, r.outputs[0].shape);
-        convolution.statistics = true;
-        std::string reason;
-        std::unique_ptr<cudnn::Plan> plan = library.choose(convolution, r, reason);
-        if (plan == nullptr) return Decline{std::move(reason)};
-        Lowering lowering;
-        lowering.workspace_bytes = plan->workspace_bytes();
-        lowering.variants = cudnn::kMaxVariants;
-        if (op.residual) lowering.in_place = {{1, 6}};
-        lowering.kernel = std::make_unique<ConvBatchNormKernel>(std::move(plan), op);
-        return lowering;
+      "cudnn", [library](const ops::Conv2dBatchNormAct& op, const LowerRequest& r) {
+        return lower_norm(library, op, r);
       });
   table.add<ops::Conv2dBackwardDataBatchNormRelu>(
-      "cudnn",
-      [library](const ops::Conv2dBackwardDataBatchNormRelu& op,
-                const LowerRequest& r) -> LowerResult {
-        if (r.inputs[0].dtype != DType::f16) return Decline{"cuDNN has engines for f16 only"};
-        cudnn::Convolution convolution =
-            describe(Pass::backward_data, op, r.inputs[2], r.inputs[1].shape, r.inputs[0].shape);
-        convolution.norm_gradients = true;
-        std::string reason;
-        std::unique_ptr<cudnn::Plan> plan = library.choose(convolution, r, reason);
-        if (plan == nullptr) return Decline{std::move(reason)};
-        Lowering lowering;
-        lowering.workspace_bytes =
-            ConvBatchNormBackwardKernel::own_bytes(r.inputs[2].shape.c()) + plan->workspace_bytes();
-        lowering.variants = cudnn::kMaxVariants;
-        lowering.kernel =
-            std::make_unique<ConvBatchNormBackwardKernel>(std::move(plan), op.epsilon);
-        return lowering;
+      "cudnn", [library](const ops::Conv2dBackwardDataBatchNormRelu& op, const LowerRequest& r) {
+        return lower_norm(library, op, r);
       });
 }
 

@@ -27,9 +27,8 @@
 
 #include <functional>
 
-namespace on_host {
-/// The tests': does `work` in the stream's turn, and waits for it.
-void wait_for(cudaStream_t stream, const char* name, const std::function<void()>& work);
+namespace on_host {  // as in tests/host_kernels/cuda_on_host.h, which Thrust's headers cannot bear
+cudaError_t wait_for(cudaStream_t stream, const char* name, const std::function<void()>& work);
 }  // namespace on_host
 #endif
 
@@ -38,37 +37,17 @@ namespace {
 
 using Index = thrust::counting_iterator<std::int64_t>;
 
+/// Calls body(policy), and returns when the stream is through with it.
 #if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
-/// Thrust's scratch memory, in the stream's order.
-class Scratch {
- public:
-  using value_type = char;
-  explicit Scratch(cudaStream_t stream) : stream_(stream) {}
-  char* allocate(std::ptrdiff_t bytes) {
-    void* memory = nullptr;
-    const cudaError_t status = cudaMallocAsync(&memory, static_cast<std::size_t>(bytes), stream_);
-    if (status == cudaSuccess) return static_cast<char*>(memory);
-    static_cast<void>(cudaGetLastError());
-    if (status == cudaErrorMemoryAllocation) throw std::bad_alloc();
-    throw thrust::system_error(status, thrust::cuda_category());
-  }
-  void deallocate(char* memory, std::size_t) noexcept {
-    static_cast<void>(cudaFreeAsync(memory, stream_));
-  }
-
- private:
-  cudaStream_t stream_;
-};
-
 template <class Body>
-void run(cudaStream_t stream, const Body& body) {
-  Scratch scratch(stream);
-  body(thrust::cuda::par_nosync(scratch).on(stream));
+cudaError_t run(cudaStream_t stream, const Body& body) {
+  body(thrust::cuda::par.on(stream));
+  return cudaSuccess;
 }
 #else
 template <class Body>
-void run(cudaStream_t stream, const Body& body) {
-  on_host::wait_for(stream, "Thrust", [&] { body(thrust::cpp::par); });
+cudaError_t run(cudaStream_t stream, const Body& body) {
+  return on_host::wait_for(stream, "Thrust", [&] { body(thrust::cpp::par); });
 }
 #endif
 
@@ -76,8 +55,7 @@ void run(cudaStream_t stream, const Body& body) {
 template <class Body>
 cudaError_t with_policy(cudaStream_t stream, const Body& body) {
   try {
-    run(stream, body);
-    return cudaSuccess;
+    return run(stream, body);
   } catch (const std::bad_alloc&) {
     return cudaErrorMemoryAllocation;
   } catch (const thrust::system_error& error) {

@@ -1,6 +1,7 @@
-// Counts, moments and ranks of whole data sets by Thrust. Between epochs only: these functions
-// allocate scratch memory on the stream and wait for it, so that they cannot be captured. Results
-// are the same bits every time; whole numbers are the CPU's. Formulas: fovea/ops/statistics.h.
+// Counts, moments and ranks of whole data sets by Thrust. Between epochs only: these functions wait
+// for the stream, and Thrust allocates scratch memory of its own, so they cannot be captured.
+// Results are the same bits every time; whole numbers are the CPU's. Formulas:
+// fovea/ops/statistics.h.
 #pragma once
 
 #include <cuda_runtime_api.h>

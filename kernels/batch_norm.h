@@ -59,8 +59,8 @@ cudaError_t batch_norm_backward(cudaStream_t stream, const BatchNormShape& shape
                                 const BatchNormGradients& gradients);
 
 /// The last step of batch_norm_backward alone, where d, dgamma and dbeta are known: dx, which may
-/// be d or x. Of `gradients`, the fields from dy to epsilon are read, dy being d; dgamma and dbeta,
-/// too.
+/// be d or x. Of `gradients` are read the fields from dy to epsilon, dy being d,
+/// constant_statistics, dgamma, dbeta and dx; d must be null.
 cudaError_t batch_norm_dx(cudaStream_t stream, const BatchNormShape& shape,
                           const BatchNormGradients& gradients);
 

@@ -8,7 +8,8 @@
 namespace fovea {
 namespace {
 
-/// Its number is raised when kernels of ours have become faster or slower.
+/// Its number is raised when kernels of ours have become faster or slower, and when the numbers of
+/// their variants have come to mean others, as they do when gemm_tiles() or the parts change.
 constexpr const char* kFormat = "fovea autotuned kernels 2";
 
 // How long is measured. A sample is as many launches as take about kSampleMilliseconds, so that the

@@ -60,7 +60,7 @@ LowerResult lower(const OpPtr& op, std::span<const Tensor> inputs, const std::st
   return Decline{"there is no such candidate"};
 }
 
-/// An op ready to run: a plan of its own, state and inputs in place, the arena poisoned.
+/// An op ready to run: a plan of its own, state and inputs in place.
 struct LoneRun {
   std::shared_ptr<const Plan> plan;
   std::shared_ptr<Stream> stream;
@@ -79,7 +79,7 @@ struct LoneRun {
         if (name == input_name(k)) execution.bind_input(i, inputs[k].raw());
       }
     }
-    execution.poison();
+    if (options.poison) execution.poison();
   }
 
  private:

@@ -30,7 +30,8 @@ std::vector<ValueType> ChannelMoments::infer(std::span<const ValueType> inputs) 
   const auto& [shape, dtype] = inputs[0];
   FOVEA_REQUIRE(shape.rank() >= 1 && shape.c() >= 1, shape_mismatch,
                 "moments are of data (..., channels), not ", shape);
-  if (dtype != DType::u8) require_floating(inputs[0], "what is not u8");
+  FOVEA_REQUIRE(dtype == DType::u8 || dtype == DType::f32 || dtype == DType::f64, invalid_argument,
+                "moments are of u8, f32 or f64, not of ", dtype_name(dtype));
   const ValueType sums = {{shape.c()}, dtype == DType::u8 ? DType::i64 : DType::f64};
   return {sums, sums};
 }
@@ -42,7 +43,9 @@ double ChannelMoments::flops(std::span<const ValueType> inputs, std::span<const 
 std::vector<ValueType> RankedPairs::infer(std::span<const ValueType> inputs) const {
   require_inputs(inputs, 2);
   require_labels(inputs[0]);
-  require_floating(inputs[1], "the scores");
+  const DType dtype = inputs[1].dtype;
+  FOVEA_REQUIRE(dtype == DType::f32 || dtype == DType::f64, invalid_argument,
+                "scores are f32 or f64, not ", dtype_name(dtype));
   require_type(inputs[1], {inputs[0].shape, inputs[1].dtype}, "the scores");
   return {{{}, DType::i64}, {{}, DType::i64}};
 }

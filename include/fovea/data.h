@@ -61,12 +61,14 @@ struct ChannelStatistics {
   std::vector<float> stddev;  ///< C values, of the whole population
 };
 /// Statistics over all axes but the last of u8 or f32 data (N, ..., C): what a normalisation of
-/// pictures subtracts and divides by. Of u8 they are the same bits on every device (see
-/// open_device). Throws invalid_argument for another type or an empty tensor.
+/// pictures subtracts and divides by. Of u8 they are the same bits on every device. Throws
+/// invalid_argument for another type or an empty tensor; for `device`, what open_device throws, and
+/// out_of_memory where the data, which are copied there, do not fit.
 FOVEA_API ChannelStatistics channel_statistics(const Tensor& x, const std::string& device = "cpu");
 
 /// How many samples each class has, from class 0 to the largest label. Throws shape_mismatch unless
-/// labels are i32 (N,), invalid_argument for none and for a label outside of 0 to 2^24 - 1.
+/// labels are i32 (N,), invalid_argument for none and for a label outside of 0 to 2^24 - 1; for
+/// `device`, as channel_statistics.
 FOVEA_API std::vector<std::int64_t> class_counts(const Tensor& labels,
                                                  const std::string& device = "cpu");
 /// For FitOptions::class_weight: samples / (classes * samples of the class), for the classes that

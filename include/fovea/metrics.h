@@ -4,9 +4,10 @@
 //   std::cout << classification_report(test.y, predicted, {.target_names = test.class_names});
 //
 // Labels are i32 (N,). All functions throw shape_mismatch for arrays that are not so, or differ in
-// length, and invalid_argument for empty ones. A `device` (see open_device) counts or sorts there,
-// with the very same result; arrays are copied to it. The metrics that a model computes while it
-// trains are in loss.h (metric_names).
+// length, and invalid_argument for empty ones. With a `device` they count or sort there, with the
+// very same result; they throw what open_device throws, and out_of_memory where the arrays, which
+// are copied there, do not fit. The metrics that a model computes while it trains are in loss.h
+// (metric_names).
 #pragma once
 
 #include <cstdint>

@@ -65,7 +65,7 @@ cudaError_t launch(const char* name, cudaStream_t stream, dim3 blocks, dim3 thre
                    std::size_t dynamic_shared_bytes, std::function<void()> body);
 
 /// What cuda/thrust_statistics.cu calls: does `work` in the stream's turn, and waits for it.
-void wait_for(cudaStream_t stream, const char* name, const std::function<void()>& work);
+cudaError_t wait_for(cudaStream_t stream, const char* name, const std::function<void()>& work);
 
 /// Whether a GPU takes a launch of this shape.
 bool is_launchable(dim3 blocks, dim3 threads, std::size_t dynamic_shared_bytes);

@@ -6,6 +6,11 @@
 #include <cstring>
 
 #include "fovea/device.h"
+#include "fovea/ops/statistics.h"
+#include "host/graph/execution.h"
+#include "host/graph/passes.h"
+#include "host/graph/run_op.h"
+#include "tests/data/data_test_support.h"
 #include "tests/simulated_gpu/runtime.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/training_step.h"
@@ -64,6 +69,36 @@ TEST(SimulatedGpuDeathTest, TheHostCannotTouchDeviceMemory) {
       "301 bytes at .* leave their allocation");
 }
 
+TEST(SimulatedGpuDeathTest, NorCanAnotherGpu) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(gpu(1)->make_stream()->fill(gpu(0)->allocate(4), 0, 4), "are another GPU's");
+}
+
+/// An op whose kernel does what no capture may hold: the steps after it run eagerly, and are right.
+TEST(SimulatedGpu, WhatCannotBeCapturedRunsEagerlyAndSaysWhy) {
+  Graph graph;
+  Builder builder(graph);
+  const Value labels = builder.input("labels", {{6}, DType::i32});
+  ops::CountLabels count;
+  count.classes = 3;
+  graph.mark_output("counts", builder.add(count, {labels}));
+  const auto stream = gpu()->make_stream();
+  Variables variables(gpu(), stream);
+  Execution execution(compile_graph(graph, gpu(), {}), variables,
+                      std::make_shared<Arena>(gpu(), stream));
+  const std::vector<std::int32_t> values = {2, 0, 2, 1, 2, 0};
+  execution.bind_input(0, values.data());
+  for (int run = 0; run < 3; ++run) {
+    execution.run();
+    const Tensor counts = execution.output(0);
+    EXPECT_EQ(counts.span<std::int64_t>()[0], 2);
+    EXPECT_EQ(counts.span<std::int64_t>()[2], 3);
+  }
+  EXPECT_FALSE(execution.recorded());
+  EXPECT_NE(execution.recording_problem().find("cudaErrorStreamCapture"), std::string::npos)
+      << execution.recording_problem();
+}
+
 /// `from` may be changed as soon as upload() returns, however late the copy runs; pieces that share
 /// a staging buffer do not overwrite one another.
 TEST(SimulatedGpu, UploadsKeepWhatTheyWereGiven) {
@@ -90,13 +125,32 @@ TEST(SimulatedGpu, FitCapturesOneGraphForEachBatchSizeAndReplaysIt) {
   EXPECT_EQ(after.replays - before.replays, 4 * 6 - 2);
 }
 
-TEST(SimulatedGpu, WhatCannotBeCapturedRunsEagerlyAndSaysWhy) {
-  TrainingStep step(gpu());
-  step.execution().run();
+/// The gradients of weights and bias as one product, which is otherwise left to measurements.
+TEST(SimulatedGpu, DenseLayersMayGetBothGradientsFromOneProduct) {
+  const auto network = [] { return Sequential{Input({6}), Dense(5), Dense(3)}; };
+  Dataset data;
+  data.x = Tensor::full({32, 6}, 0.5);
+  data.y = Tensor::zeros({32}, DType::i32);
+  const auto launches_of = [&](Model& model) {
+    const int before = simulated_gpu::counts().launches;
+    model.fit(data, quiet(1));
+    return simulated_gpu::counts().launches - before;
+  };
+  Model apart = compiled_model(network(), 3, 1, "f32", "cuda");
+  const int launches = launches_of(apart);
+  const ScopedEnv forced("FOVEA_KERNEL", "matmul_backward_weight_bias:cublaslt");
+  Model together = compiled_model(network(), 3, 1, "f32", "cuda");
+  EXPECT_EQ(launches_of(together), launches - 2 * 2);  // two layers, two steps
+  for (const std::string& path : apart.weight_paths()) {
+    EXPECT_LE(relative_error(together.weight(path), apart.weight(path)), 1e-6) << path;
+  }
+}
+
+/// As a capture that meets a call which CUDA forbids: it fails, and the stream goes on.
+TEST(SimulatedGpu, ACaptureEndsAtAForbiddenCall) {
   const auto stream = gpu()->make_stream();
   const auto allocates = [] { gpu()->release(gpu()->allocate(16)); };
   expect_error(ErrorCode::cuda, "cannot allocate", [&] { stream->record(allocates); });
-  // The stream goes on.
   void* memory = gpu()->allocate(4);
   const auto recording = stream->record([&] { stream->fill(memory, 5, 4); });
   recording->replay();

@@ -30,7 +30,7 @@ struct Memory {
   std::recursive_mutex mutex;
   std::map<const char*, Block> blocks;  ///< by their first byte
   std::map<int, std::size_t> used;      ///< bytes, by GPU
-  int workers = 0;                      ///< how many may touch device memory now
+  std::map<int, int> workers;           ///< how many may touch a GPU's memory now
 };
 
 thread_local int work_of_this_thread = 0;
@@ -55,9 +55,9 @@ void protect(const Block& block, int protection) {
   }
 }
 
-void protect_all(int protection) {
+void protect_all(int ordinal, int protection) {
   for (const auto& [first, block] : memory().blocks) {
-    if (block.ordinal >= 0) protect(block, protection);
+    if (block.ordinal == ordinal) protect(block, protection);
   }
 }
 
@@ -91,7 +91,7 @@ void* allocate(int ordinal, std::size_t bytes) {
   block.mapping = static_cast<char*>(mapping);
   mprotect(block.mapping + block.mapped, kPage, PROT_NONE);
   std::memset(block.mapping, 0xFF, block.mapped);
-  if (ordinal >= 0 && memory().workers == 0) protect(block, PROT_NONE);
+  if (ordinal >= 0 && memory().workers[ordinal] == 0) protect(block, PROT_NONE);
   char* first = block.mapping + block.mapped - rounded(bytes, kAlignment);
   memory().blocks[first] = block;
   used += bytes;
@@ -120,31 +120,36 @@ bool free_device(void* p) { return release(p, false); }
 void* allocate_pinned(std::size_t bytes) { return allocate(-1, bytes); }
 bool free_pinned(void* p) { return release(p, true); }
 
-Place place_of(const void* p, std::size_t bytes, const char* what) {
+Place place_of(const void* p, std::size_t bytes, int ordinal, const char* what) {
   const std::scoped_lock lock(memory().mutex);
   const char* first = static_cast<const char*>(p);
   const auto* found = find(first);
   if (found == nullptr) return Place::pageable;
   const auto& [begin, block] = *found;
   if (first + bytes > begin + block.bytes) end(what, p, bytes, "leave their allocation");
-  return block.ordinal < 0 ? Place::pinned : Place::device;
+  if (block.ordinal < 0) return Place::pinned;
+  if (block.ordinal != ordinal) end(what, p, bytes, "are another GPU's");
+  return Place::device;
 }
 
 void require_device_memory(const void* p, std::size_t bytes, const char* what) {
-  if (place_of(p, bytes, what) != Place::device) end(what, p, bytes, "are no device memory");
+  int ordinal = 0;
+  static_cast<void>(cudaGetDevice(&ordinal));
+  if (place_of(p, bytes, ordinal, what) != Place::device)
+    end(what, p, bytes, "are no device memory");
 }
 
 bool at_work() { return work_of_this_thread > 0; }
 
-DeviceWork::DeviceWork() {
+DeviceWork::DeviceWork(int ordinal) : ordinal_(ordinal) {
   memory().mutex.lock();  // others wait until this work is done
-  if (memory().workers++ == 0) protect_all(PROT_READ | PROT_WRITE);
+  if (memory().workers[ordinal]++ == 0) protect_all(ordinal, PROT_READ | PROT_WRITE);
   ++work_of_this_thread;
 }
 
 DeviceWork::~DeviceWork() {
   --work_of_this_thread;
-  if (--memory().workers == 0) protect_all(PROT_NONE);
+  if (--memory().workers[ordinal_] == 0) protect_all(ordinal_, PROT_NONE);
   memory().mutex.unlock();
 }
 

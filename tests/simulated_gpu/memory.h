@@ -18,16 +18,20 @@ std::size_t total_bytes();
 std::size_t free_bytes(int ordinal);
 
 enum class Place { device, pinned, pageable };
-/// Where [p, p + bytes) lies; ends the program where it leaves an allocation.
-Place place_of(const void* p, std::size_t bytes, const char* what);
+/// Where [p, p + bytes) lies; ends the program where it leaves an allocation, or lies on another
+/// GPU.
+Place place_of(const void* p, std::size_t bytes, int ordinal, const char* what);
 
-/// Lets device work touch device memory, as long as it lives. May be nested.
+/// Lets work of one GPU touch that GPU's memory, as long as it lives. May be nested.
 class DeviceWork {
  public:
-  DeviceWork();
+  explicit DeviceWork(int ordinal);
   ~DeviceWork();
   DeviceWork(const DeviceWork&) = delete;
   DeviceWork& operator=(const DeviceWork&) = delete;
+
+ private:
+  int ordinal_;
 };
 
 /// A number from the environment, or the default.

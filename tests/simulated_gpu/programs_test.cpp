@@ -2,6 +2,7 @@
 // the reports that scripts/gpu_check.sh reads. What they measure says nothing here.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
@@ -56,7 +57,10 @@ TEST(SimulatedPrograms, BandwidthBenchRunsEveryOp) {
   const Json report =
       report_of("bandwidth_bench", "--mebibytes 1 --repeats 1 --seconds 0 --dtype f16");
   ASSERT_TRUE(report.is_object());
-  EXPECT_TRUE(right_candidates(report).count("cuda") > 0);
+  std::set<std::string> ops;
+  for (const Json& row : report.at("rows").as_array()) ops.insert(row.at("op").as_string());
+  EXPECT_GE(ops.size(), 10U);
+  EXPECT_EQ(right_candidates(report), std::set<std::string>{"cuda"});
 }
 
 TEST(SimulatedPrograms, TrainBenchTimesFitInEveryPrecision) {
@@ -91,7 +95,7 @@ TEST(SimulatedPrograms, TrainCifar10TrainsAndTests) {
                                 "--batch-size 8 --precision bf16 --augment --quiet --autotune");
   ASSERT_TRUE(report.is_object());
   EXPECT_EQ(report.at("device").as_string(), "cuda:0");
-  EXPECT_GE(report.at("test_accuracy").as_double(), 0);
+  EXPECT_TRUE(std::isfinite(report.at("test_loss").as_double()));
 }
 
 }  // namespace

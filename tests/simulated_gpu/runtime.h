@@ -3,10 +3,11 @@
 // stricter than one:
 //
 // - Work runs as late as CUDA permits, when the host waits for it, so that what reads a result or
-//   writes an input too early is found out; FOVEA_SIMULATED_ORDER=early runs it at once.
-// - The host cannot touch device memory: it is mapped for the time that device work runs. New
-//   memory holds NaN. A page that nobody may touch begins where each allocation ends.
-// - Pointers given to copies must lie within one allocation, of the right kind.
+//   writes an input too early is found out.
+// - The host cannot touch device memory, nor can another GPU: it is mapped for the time that its
+//   GPU's work runs. New memory holds NaN. A page that nobody may touch begins where each
+//   allocation ends, rounded up to 256 bytes.
+// - Pointers given to copies must lie within one allocation, of the right kind and GPU.
 // - A capture ends at the first call that CUDA forbids in one.
 //
 // The environment, read once: FOVEA_SIMULATED_GPUS, how many there are (none);
@@ -24,8 +25,8 @@ namespace simulated_gpu {
 /// later, when device memory may be touched.
 cudaError_t enqueue(cudaStream_t stream, const char* name, std::function<void()> work);
 
-/// Ends the program with a message unless [p, p + bytes) lies within one allocation of device
-/// memory.
+/// Ends the program with a message unless [p, p + bytes) lies within one allocation of the current
+/// GPU's memory.
 void require_device_memory(const void* p, std::size_t bytes, const char* what);
 
 /// Whether the calling thread runs device work now.
