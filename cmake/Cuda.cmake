@@ -102,12 +102,12 @@ endfunction()
 # host.
 function(fovea_add_thrust_on_host target)
   set(source ${PROJECT_SOURCE_DIR}/cuda/thrust_statistics.cu)
-  set_source_files_properties(${source} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+  # Thrust binds references to null: to tags without members. Here, since a source's options come last.
+  set_source_files_properties(${source} PROPERTIES LANGUAGE CXX
+    COMPILE_OPTIONS "-xc++;-fno-sanitize=null")
   add_library(${target} OBJECT ${source})
   fovea_compiler_options(${target})
   target_compile_definitions(${target} PRIVATE THRUST_DEVICE_SYSTEM=THRUST_DEVICE_SYSTEM_CPP)
-  # Thrust binds references to null: to tags without members.
-  target_compile_options(${target} PRIVATE -fno-sanitize=null)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
   foreach(folder ${CUDAToolkit_INCLUDE_DIRS})
