@@ -129,10 +129,10 @@ file(REAL_PATH ${libdir}/libfovea_report.so report_library)
 file(SIZE ${report_library} report_bytes)
 message("libfovea_report.so, stripped: ${report_bytes} bytes")
 set(limit 5000000)
-if(CUDA)  # and CUDA's runtime with what binds to it, and the kernels for each architecture
+if(CUDA)  # and CUDA's runtime with what binds to it, Thrust's host code, and the kernels
   execute_process(COMMAND size -A ${library} OUTPUT_VARIABLE sections COMMAND_ERROR_IS_FATAL ANY)
   string(REGEX MATCH "\\.nv_fatbin +([0-9]+)" found "${sections}")
-  math(EXPR limit "${limit} + 2500000 + ${CMAKE_MATCH_1}")
+  math(EXPR limit "${limit} + 2700000 + ${CMAKE_MATCH_1}")
 endif()
 if(bytes GREATER limit)
   message(FATAL_ERROR "libfovea.so is ${bytes} bytes, stripped; it must stay under ${limit}")
