@@ -7,7 +7,6 @@
 #include "fovea/ops/basic.h"
 #include "fovea/ops/conv.h"
 #include "fovea/ops/norm.h"
-#include "host/graph/autotune.h"
 #include "host/graph/match.h"
 #include "host/graph/measured_fusion.h"
 #include "host/graph/passes.h"
