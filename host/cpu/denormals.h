@@ -37,16 +37,22 @@ constexpr FloatMode kDenormalsAreZero = 0;
 
 inline thread_local FloatMode mode_before = 0;
 
+inline void flush_denormals() {
+  mode_before = float_mode();
+  set_float_mode(mode_before | kDenormalsAreZero);
+}
+
+// The caller switches itself outside the regions: LLVM's OpenMP ends one that runs on a single
+// thread by putting that thread's mode back as it was.
 inline void begin_flushing_denormals(int threads) {
+  flush_denormals();
 #pragma omp parallel num_threads(threads)
-  {
-    mode_before = float_mode();
-    set_float_mode(mode_before | kDenormalsAreZero);
-  }
+  if (omp_get_thread_num() != 0) flush_denormals();
 }
 
 inline void end_flushing_denormals(int threads) {
 #pragma omp parallel num_threads(threads)
+  if (omp_get_thread_num() != 0) set_float_mode(mode_before);
   set_float_mode(mode_before);
 }
 
