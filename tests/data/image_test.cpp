@@ -206,7 +206,7 @@ TEST_F(Jpeg, RefusesDamagedAndHugeFilesAndCmyk) {
   Bytes huge = good;
   for (std::size_t i = 0; i + 9 < huge.size(); ++i) {
     if (huge[i] == 0xFF && huge[i + 1] == 0xC0) {  // start of frame: height and width after 5 bytes
-      for (const std::size_t byte : {5, 7}) huge[i + byte] = 0xFA;
+      for (const std::size_t byte : {std::size_t{5}, std::size_t{7}}) huge[i + byte] = 0xFA;
       break;
     }
   }

@@ -252,8 +252,9 @@ TEST(TensorBoardCallback, ChangesNothingInTraining) {
 TEST(TensorBoardCallback, SaysWhatIsWrong) {
   using enum ErrorCode;
   expect_error(invalid_argument, "\"epoch\", \"batch\" or a number",
-               [] { TensorBoardOptions{.update_freq = "batches"}; });
-  expect_error(invalid_argument, "at least 1 batch", [] { TensorBoardOptions{.update_freq = 0}; });
+               [] { static_cast<void>(TensorBoardOptions{.update_freq = "batches"}); });
+  expect_error(invalid_argument, "at least 1 batch",
+               [] { static_cast<void>(TensorBoardOptions{.update_freq = 0}); });
   expect_error(invalid_argument, "histogram_freq",
                [] { TensorBoard("x", {.histogram_freq = -1}); });
   expect_error(invalid_argument, "'layers' is [1,2]", [] {

@@ -57,7 +57,7 @@ std::vector<OpCase> data_cases() {
   add("moved", batch_of(5, moving_steps()), {13, 8, 6, 3}, 1);
   add("augmented_odd", batch_of(5, all_steps()), {13, 7, 5, 3}, 1);
   add("many_channels", batch_of(5), {13, 3, 3, 6}, 1);
-  for (const std::size_t factors : {1, 3}) {
+  for (const std::size_t factors : {std::size_t{1}, std::size_t{3}}) {
     const auto rescaled = [factors](DType dtype) -> OpPtr {
       auto op = std::make_shared<ops::PictureBatch>(batch_of(4, all_steps()));
       op->dtype = dtype;
