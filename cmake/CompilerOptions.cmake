@@ -39,14 +39,12 @@ endfunction()
 # AddressSanitizer and UBSan; the first finding ends the program.
 function(fovea_sanitize target)
   set(options -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-    # g++ sees uninitialized values in the code that the sanitizers insert.
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+    # g++ sees uninitialized values in the code that the sanitizers insert, and takes a third of its
+    # time for two checks of every access; what matters of them AddressSanitizer sees as well.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-fno-sanitize=null,vptr>)
   target_compile_definitions(${target} PRIVATE _GLIBCXX_ASSERTIONS)
   target_compile_options(${target} PRIVATE "$<$<NOT:$<COMPILE_LANGUAGE:CUDA>>:${options}>")
   target_link_options(${target} PRIVATE -fsanitize=address,undefined)
-  if(FOVEA_FUZZ)  # libFuzzer follows what is reached
-    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
-  endif()
 endfunction()
 
 # A program of one source file, named after it and linked to the library as a user would.

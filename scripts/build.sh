@@ -27,5 +27,7 @@ done
 # shellcheck source=scripts/setup.sh
 source "$root/scripts/setup.sh" "${setup_arguments[@]}"
 cd "$root"
+# What ccache keeps serves every checkout, wherever it lies.
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root} CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR:-1}
 cmake --preset "$preset" --log-level=NOTICE >/dev/null  # notices and errors go to stderr
 cmake --build --preset "$preset" ${targets[0]:+--target "${targets[@]}"} >&2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the fuzzers (clang++, libFuzzer, AddressSanitizer, UBSan) and runs each for a while. Fails
-# on any crash, leak, timeout or allocation beyond the limits; what caused it stays in
-# build/fuzz/finds. What is learned stays in build/fuzz/corpus for the next time.
+# Builds the fuzzers (preset "check": clang++, libFuzzer, AddressSanitizer, UBSan) and runs each for a
+# while. Fails on any crash, leak, timeout or allocation beyond the limits; what caused it stays in
+# build/check/fuzz/finds. What is learned stays in build/check/fuzz/corpus for the next time.
 #
 #   scripts/fuzz.sh [SECONDS] [PARSER...]
 #
@@ -23,13 +23,14 @@ if [ ${#parsers[@]} -eq 0 ]; then
   done
 fi
 
-scripts/build.sh --preset fuzz --lint
-build=$root/build/fuzz
+scripts/build.sh --preset check --lint fuzzers
+programs=$root/build/check/bin
+build=$root/build/check/fuzz
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0
 export UBSAN_OPTIONS=print_stacktrace=1
 export OMP_NUM_THREADS=1
 export LSAN_OPTIONS=suppressions=$root/tests/leaks.txt:print_suppressions=0
-"$build/bin/fuzz_seeds" "$build/seeds"
+"$programs/fuzz_seeds" "$build/seeds"
 # Files of other programs.
 seed() {  # seed PARSER FILE...
   mkdir -p "$build/seeds/$1"
@@ -48,7 +49,7 @@ for parser in "${parsers[@]}"; do
   mkdir -p "$build/corpus/$parser" "$build/seeds/$parser"
   log=$build/$parser.log
   status=0
-  "$build/bin/${parser}_fuzzer" -seed="${FOVEA_FUZZ_SEED:-0}" -max_total_time="$seconds" \
+  "$programs/${parser}_fuzzer" -seed="${FOVEA_FUZZ_SEED:-0}" -max_total_time="$seconds" \
     -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512 -print_final_stats=1 -verbosity=1 \
     -artifact_prefix="$build/finds/$parser-" "$build/corpus/$parser" "$build/seeds/$parser" \
     >"$log" 2>&1 || status=$?

@@ -5,7 +5,7 @@
 #   scripts/setup.sh [--tests] [--lint] [--browser]
 #
 #   --tests     also what building the tests needs (GoogleTest)
-#   --lint      also clang-format, clang-tidy and a clang++ with OpenMP
+#   --lint      also clang-format, clang-tidy, a clang++ with OpenMP, and ccache
 #   --browser   also the browser that scripts/browser.sh drives
 #
 # scripts/build.sh sources it, to use the compiler it found: CXX.
@@ -32,6 +32,7 @@ declare -A purpose=(
   [chromium-driver]="without chromedriver, scripts/browser.sh cannot drive Chromium"
   [pkg-config]="without pkg-config, librsvg is not found, and the tests that use it are left out"
   [tmux]="without tmux, the tests of the command in a terminal are left out"
+  [ccache]="without ccache, what two builds have in common is compiled twice"
   [curl]="without curl, --download cannot fetch a data set"
   [ca-certificates]="without certificates, --download cannot fetch over https"
 )
@@ -128,6 +129,7 @@ look_for() {
         have clang-format || required+=(clang-format)
         have clang-tidy || required+=(clang-tidy)
         compiles clang++ || required+=(clang libomp-dev)
+        have ccache || optional+=(ccache)
         ;;
       --browser)
         have chromium || optional+=(chromium)
