@@ -11,52 +11,20 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-package=selenium==4.51.0
-environment=$PWD/build/browser-venv
-python=$environment/bin/python
+# shellcheck source=scripts/python_cases.sh
+source scripts/python_cases.sh
+
+scripts/setup.sh --browser
+command -v chromium >/dev/null || not_run browser "there is no chromium (Debian: chromium)"
+command -v chromedriver >/dev/null ||
+  not_run browser "there is no chromedriver (Debian: chromium-driver)"
+[ -e /usr/share/javascript/three/three.min.js ] ||
+  not_run browser "there is no three.js, so 3-D pages cannot be made (Debian: libjs-three)"
+make_environment browser selenium==4.51.0
+
 folder=build/browser
-
-not_run() {
-  echo "**********************************************************************"
-  echo "BROWSER TESTS NOT RUN: $*"
-  echo "**********************************************************************"
-  exit 0
-}
-
-prepare() {
-  scripts/setup.sh --browser
-  command -v chromium >/dev/null || not_run "there is no chromium (Debian: chromium)"
-  command -v chromedriver >/dev/null || not_run "there is no chromedriver (Debian: chromium-driver)"
-  [ -e /usr/share/javascript/three/three.min.js ] ||
-    not_run "there is no three.js, so 3-D pages cannot be made (Debian: libjs-three)"
-  [ "$(cat "$environment/packages" 2>/dev/null)" != "$package" ] || return 0
-  local log=$PWD/build/browser-pip.log
-  mkdir -p build
-  echo "browser: installing $package into ${environment#"$PWD"/}"
-  python3 -m venv "$environment" >"$log" 2>&1 ||
-    not_run "there is no python3 with venv (Debian: python3-venv); see build/browser-pip.log"
-  "$python" -m pip install --quiet "$package" >>"$log" 2>&1 ||
-    not_run "pip cannot install $package; see build/browser-pip.log"
-  echo "$package" >"$environment/packages"
-}
-
-prepare
 scripts/build.sh --tests make_pages
 mkdir -p "$folder"
 rm -f "$folder"/*.png "$folder"/*.html
 build/release/bin/make_pages "$folder"
-passed=0
-failed=0
-for script in tests/browser/*_cases.py; do
-  echo "=== $script"
-  output=$(mktemp)
-  PYTHONDONTWRITEBYTECODE=1 "$python" "$script" "$folder" "$@" 2>&1 | tee "$output" || true
-  # A script that ends without its own total has failed as a whole.
-  total=$(sed -n 's/^cases: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$output" | tail -n 1)
-  rm -f "$output"
-  [ -n "$total" ] || total="0 1"
-  passed=$((passed + ${total% *}))
-  failed=$((failed + ${total#* }))
-done
-echo "browser: $passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+run_cases browser "$folder" "$@"
