@@ -60,7 +60,7 @@ TEST(SimulatedGpuDeathTest, TheHostCannotTouchDeviceMemory) {
         auto* memory = static_cast<volatile char*>(gpu()->allocate(4));
         memory[0] = 1;
       },
-      "");
+      "the host touches memory that is not its own");
   EXPECT_DEATH(
       {
         void* memory = gpu()->allocate(300);
@@ -69,7 +69,18 @@ TEST(SimulatedGpuDeathTest, TheHostCannotTouchDeviceMemory) {
       "301 bytes at .* leave their allocation");
 }
 
-TEST(SimulatedGpuDeathTest, NorCanAnotherGpu) {
+TEST(SimulatedGpuDeathTest, AKernelThatLeavesItsTensorIsNamed) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        auto* memory = static_cast<volatile char*>(gpu()->allocate(256));
+        simulated_gpu::enqueue(nullptr, "writes_beyond", [memory] { memory[256] = 1; });
+        cudaDeviceSynchronize();
+      },
+      "writes_beyond touches memory that is not its own");
+}
+
+TEST(SimulatedGpuDeathTest, NorCanAnotherGpuTouchIt) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_DEATH(gpu(1)->make_stream()->fill(gpu(0)->allocate(4), 0, 4), "are another GPU's");
 }

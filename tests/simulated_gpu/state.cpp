@@ -1,5 +1,9 @@
 #include "tests/simulated_gpu/state.h"
 
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
 #include <utility>
 
 #include "tests/host_kernels/cuda_on_host.h"
@@ -11,10 +15,29 @@ namespace {
 /// A queue that grows beyond this is worked off, as a GPU would.
 constexpr std::size_t kMaxQueued = 1024;
 
+/// What this thread runs for a GPU; null where it is the host's own code.
+thread_local const char* running = nullptr;
+
+void write_error(const char* text) {
+  static_cast<void>(!write(STDERR_FILENO, text, std::strlen(text)));
+}
+
+/// A fault is mostly a kernel that leaves its tensors, or the host touching device memory: says
+/// which, and lets the program end as it would have.
+void name_the_culprit(int signal) {
+  write_error("simulated GPU: ");
+  write_error(running != nullptr ? running : "the host");
+  write_error(" touches memory that is not its own\n");
+  std::signal(signal, SIG_DFL);
+}
+
 }  // namespace
 
 Runtime& runtime() {
-  static auto& all = *new Runtime;
+  static auto& all = []() -> Runtime& {
+    std::signal(SIGSEGV, name_the_culprit);
+    return *new Runtime;
+  }();
   return all;
 }
 
@@ -58,7 +81,9 @@ void run_until(CUstream_st& stream, long long position) {
   while (stream.done < position && !stream.queue.empty()) {
     const Work work = std::move(stream.queue.front());
     stream.queue.pop_front();
+    const char* const around = std::exchange(running, work.name);
     work.run();
+    running = around;
     ++stream.done;
   }
   current_device = asked_by;
