@@ -6,7 +6,7 @@
 namespace fovea {
 namespace {
 
-constexpr std::int64_t kAlignment = 64;
+constexpr std::int64_t kAlignment = 256;  // what cuBLASLt wants of a workspace, the most of all
 
 std::int64_t align_up(std::int64_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;

@@ -14,7 +14,7 @@ struct ArenaBlock {
   std::int64_t bytes = 0;
   int first_step = 0;
   int last_step = 0;
-  std::int64_t offset = -1;  ///< filled in by plan_memory, a multiple of 64
+  std::int64_t offset = -1;  ///< filled in by plan_memory, a multiple of 256
 };
 
 /// Greedy by size: large blocks first, each at the lowest offset free during its whole life.

@@ -44,7 +44,7 @@ TEST(MemoryPlan, BlocksThatLiveTogetherNeverOverlap) {
     std::vector<ArenaBlock> blocks = random_blocks(seed, 100);
     const std::int64_t total = plan_memory(blocks);
     for (std::size_t i = 0; i < blocks.size(); ++i) {
-      EXPECT_EQ(blocks[i].offset % 64, 0);
+      EXPECT_EQ(blocks[i].offset % 256, 0);
       EXPECT_LE(blocks[i].offset + blocks[i].bytes, total);
       for (std::size_t j = 0; j < i; ++j) {
         ASSERT_FALSE(overlap(blocks[i], blocks[j])) << "blocks " << j << " and " << i;

@@ -108,6 +108,8 @@ TEST_F(SimulatedCublaslt, PromisesAreKept) {
   EXPECT_EQ(multiply(a_.get(), d_.get(), workspace_.get(), 511), kInvalid);
   EXPECT_EQ(multiply(a_.get(), d_.get(), nullptr, 512), kInvalid);
   EXPECT_EQ(multiply(static_cast<char*>(a_.get()) + 8, d_.get(), workspace_.get(), 512), kInvalid);
+  EXPECT_EQ(multiply(a_.get(), d_.get(), static_cast<char*>(workspace_.get()) + 128, 512),
+            kInvalid);
   EXPECT_EQ(multiply(a_.get(), a_.get(), workspace_.get(), 512), kInvalid);
   set_bias(static_cast<char*>(bias_.get()) + 8);  // chosen for one that is aligned to 256 bytes
   EXPECT_EQ(multiply(a_.get(), d_.get(), workspace_.get(), 512), kInvalid);
@@ -120,7 +122,7 @@ TEST_F(SimulatedCublaslt, PromisesAreKept) {
 TEST_F(SimulatedCublaslt, EndsAtMemoryThatIsNotTheDevices) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   ASSERT_EQ(choose(a_layout_), kSuccess);
-  alignas(16) static char host[1024];
+  alignas(256) static char host[1024];
   EXPECT_DEATH(multiply(host, d_.get(), workspace_.get(), 512), "cuBLASLt's A");
   EXPECT_DEATH(multiply(a_.get(), host, workspace_.get(), 512), "cuBLASLt's [CD]");
   EXPECT_DEATH(multiply(a_.get(), d_.get(), host, 512), "cuBLASLt's workspace");

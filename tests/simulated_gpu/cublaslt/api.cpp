@@ -151,7 +151,7 @@ void check_promises(const Algorithm& algorithm, const Product& product, const Po
   if (product.points_to_bias()) {
     require_aligned(product.operation.bias, algorithm.alignment_bias, "the bias");
   }
-  constexpr std::uint64_t kWorkspaceAlignment = 16;
+  constexpr std::uint64_t kWorkspaceAlignment = 256;
   if (pointers.workspace_bytes > 0) {
     require_aligned(pointers.workspace, kWorkspaceAlignment, "the workspace");
   }
