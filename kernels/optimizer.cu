@@ -85,6 +85,7 @@ struct RmsProp {
     if constexpr (kCentered) {
       state[1] = rates.rho * state[1] + rates.share * x;
       spread -= state[1] * state[1];
+      if (spread < 0) spread = 0;  // a variance, but for rounding
     }
     float moved = rate * x / sqrtf(spread + rates.epsilon);
     if constexpr (kMomentum) {

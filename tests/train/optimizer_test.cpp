@@ -183,6 +183,14 @@ TEST(Optimizer, NamesItsStateAfterTheParameter) {
   EXPECT_FALSE(sgd.variables().contains("optimizer.momentum.a"));
 }
 
+/// The variance of a gradient that stays the same is zero: rounding must not take its root's
+/// argument below that.
+TEST(Optimizer, CentredRmsPropStaysFiniteOnConstantGradients) {
+  Updates updates(RmsProp(0.01, 0.8, 0, 1e-7, true));
+  for (int i = 0; i < 1000; ++i) updates.run({1e5 / 3, -7e4, 123456.7}, 98765.4);
+  for (const double parameter : updates.parameters()) EXPECT_TRUE(std::isfinite(parameter));
+}
+
 // ---- Names and JSON ----
 
 TEST(Optimizer, ComesBackFromJson) {

@@ -160,6 +160,7 @@ struct RmsPropRule {
     if constexpr (kCentered) {
       state[1] = rho * state[1] + share * x;
       spread -= state[1] * state[1];
+      if (spread < 0) spread = 0;  // a variance, but for rounding
     }
     const T step = rate * x / std::sqrt(spread + epsilon);
     if constexpr (!kMomentum) return step;
