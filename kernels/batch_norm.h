@@ -1,6 +1,6 @@
 // Batch normalization over the last axis of a tensor (rows, channels). The tensor and its gradients
 // are f32, f16 or bf16, aligned to 16 bytes; scales, offsets, statistics and their gradients are
-// f32. Formulas: fovea/ops/norm.h.
+// f32, aligned to 32. Formulas: fovea/ops/norm.h.
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -141,6 +141,13 @@ __global__ void __launch_bounds__(kWindowThreads, 1)
   const bool takes_part = filter < filters && tap < taps;
   const unsigned first = blockIdx.x * strips_per_part;
   const unsigned last = takes_part ? std::min(first + strips_per_part, strips.count) : 0;
+  int tap_row[kTaps],
+      tap_column[kTaps];  // here, since divisions in the loop would cost more than it
+#pragma unroll
+  for (int n = 0; n < kTaps; ++n) {
+    tap_row[n] = (tap + n) / axes.columns.kernel;
+    tap_column[n] = (tap + n) % axes.columns.kernel;
+  }
   float sums[kTaps][kChannels][kFilters] = {};
   for (unsigned index = first + threadIdx.y; index < last; index += blockDim.y) {
     const ConvStrips::Strip strip = strips.at(index);
@@ -155,8 +162,8 @@ __global__ void __launch_bounds__(kWindowThreads, 1)
       load_gradients(dy + (line_out + column) * filters + filter, filter, filters, gradients);
 #pragma unroll
       for (int n = 0; n < kTaps; ++n) {
-        const int h = axes.rows.cell(strip.row, (tap + n) / axes.columns.kernel);
-        const int w = axes.columns.cell(column, (tap + n) % axes.columns.kernel);
+        const int h = axes.rows.cell(strip.row, tap_row[n]);
+        const int w = axes.columns.cell(column, tap_column[n]);
         float cell[kChannels];
         load_pixel(picture, h < 0 || w < 0 ? -1 : h * axes.columns.input + w, cell);
 #pragma unroll
