@@ -4,8 +4,8 @@
 #
 #   scripts/setup.sh [--tests] [--lint] [--browser]
 #
-#   --tests     also what building the tests needs (GoogleTest)
-#   --lint      also clang-format, clang-tidy, a clang++ with OpenMP, and ccache
+#   --tests     also what building the tests needs (GoogleTest), and ccache
+#   --lint      also clang-format, clang-tidy and a clang++ with OpenMP
 #   --browser   also the browser that scripts/browser.sh drives
 #
 # scripts/build.sh sources it, to use the compiler it found: CXX.
@@ -120,6 +120,7 @@ look_for() {
     case $argument in
       --tests)
         links gtest/gtest.h gtest || required+=(libgtest-dev)
+        have ccache || optional+=(ccache)
         have tmux || optional+=(tmux)
         has_numpy python3 || has_numpy /usr/bin/python3 || optional+=(python3-numpy)
         ! have dpkg-deb || have dpkg-shlibdeps || optional+=(dpkg-dev)
@@ -129,7 +130,6 @@ look_for() {
         have clang-format || required+=(clang-format)
         have clang-tidy || required+=(clang-tidy)
         compiles clang++ || required+=(clang libomp-dev)
-        have ccache || optional+=(ccache)
         ;;
       --browser)
         have chromium || optional+=(chromium)
