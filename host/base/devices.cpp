@@ -5,7 +5,6 @@
 
 #include "fovea/device.h"
 #include "host/base/cuda_entry.h"
-#include "host/cpu/cpu_device.h"
 
 namespace fovea {
 namespace {
@@ -70,7 +69,7 @@ void register_device(std::shared_ptr<Device> device) {
 }
 
 std::vector<DeviceReport> devices() {
-  std::vector<DeviceReport> reports = {{"cpu", true, cpu_device_detail()}};
+  std::vector<DeviceReport> reports = {{"cpu", true, cpu_device()->fingerprint()}};
   for (const DeviceReport& report : cuda_devices()) reports.push_back(report);
   return reports;
 }

@@ -58,13 +58,11 @@ std::string processor() {
   return {};
 }
 
-Json machine() {
+Json machine(const std::string& device) {
   Json json = Json::object();
   json.set("processor", processor());
   json.set("hardware_threads", static_cast<std::int64_t>(std::thread::hardware_concurrency()));
-  for (const DeviceReport& device : devices()) {
-    if (device.available) json.set(device.name, device.detail);
-  }
+  json.set(device, open_device(device)->fingerprint());
   return json;
 }
 
@@ -152,7 +150,7 @@ Json describe_job(const Job& job) {
   json.set("command", command_line());
   json.set("fovea", version());
   json.set("compiler", compiler());
-  json.set("machine", machine());
+  json.set("machine", machine(job.model->device_name()));
   json.set("device", job.model->device_name());
   json.set("model_name", job.choice.name);
   json.set("data_name", short_name(job.options.data));

@@ -1,11 +1,11 @@
-#include "host/cpu/cpu_device.h"
-
+// The CPU device: memory, a stream that runs work at once, the kernel table.
 #include <sys/mman.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 
+#include "fovea/device.h"
 #include "host/base/memory_meter.h"
 #include "host/cpu/denormals.h"
 #include "host/cpu/table.h"
@@ -52,10 +52,11 @@ class CpuStream final : public Stream {
 
 class CpuDevice final : public Device {
  public:
-  CpuDevice() : detail_(fill_cpu_table(kernels())) {}
+  CpuDevice() : fast_path_(fill_cpu_table(kernels())) {}
 
   std::string name() const override { return "cpu"; }
   bool is_host() const override { return true; }
+  std::string fingerprint() const override { return "fast path: " + fast_path_; }
 
   void* allocate(std::size_t bytes) override {
     // Room before the block holds its size, so that release() can count.
@@ -82,24 +83,15 @@ class CpuDevice final : public Device {
   void begin_kernels(int threads) override { cpu::begin_flushing_denormals(threads); }
   void end_kernels(int threads) noexcept override { cpu::end_flushing_denormals(threads); }
 
-  const std::string& detail() const { return detail_; }
-
  private:
-  std::string detail_;
+  std::string fast_path_;  ///< which it found, or why none
   MemoryMeter meter_;
 };
 
-const std::shared_ptr<CpuDevice>& the_cpu() {
-  static const std::shared_ptr<CpuDevice> device = std::make_shared<CpuDevice>();
-  return device;
-}
-
 }  // namespace
 
-std::string cpu_device_detail() { return "fast path: " + the_cpu()->detail(); }
-
 const std::shared_ptr<Device>& cpu_device() {
-  static const std::shared_ptr<Device> device = the_cpu();
+  static const std::shared_ptr<Device> device = std::make_shared<CpuDevice>();
   return device;
 }
 

@@ -191,13 +191,12 @@ Section settings_section(const ReportContext& context) {
 }
 
 Section machine_section(const ReportContext& context) {
-  std::vector<std::pair<std::string, std::string>> facts = {
+  const std::string device = context.model.device_name();
+  const std::vector<std::pair<std::string, std::string>> facts = {
       {"Fovea", version()},
       {"compiler", compiler()},
-      {"this model", context.model.device_name() + ", " + context.model.options().precision}};
-  for (const DeviceReport& device : devices()) {
-    facts.emplace_back(device.name, (device.available ? "" : "not used: ") + device.detail);
-  }
+      {"this model", device + ", " + context.model.options().precision},
+      {device, open_device(device)->fingerprint()}};
   std::string rows;
   for (const auto& [name, value] : facts) {
     rows += "<tr><th scope=\"row\">" + escape(name) + "</th><td>" + escape(value) + "</td></tr>";

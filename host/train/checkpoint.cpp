@@ -94,9 +94,7 @@ Json environment(const Model::Impl& impl) {
   json.set("device", impl.device->name());
   json.set("precision", impl.options.precision);
   json.set("threads", impl.threads);
-  for (const DeviceReport& report : devices()) {
-    if (report.name == "cpu") json.set("cpu", report.detail);
-  }
+  json.set("cpu", cpu_device()->fingerprint());
   return json;
 }
 

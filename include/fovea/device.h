@@ -62,8 +62,8 @@ class FOVEA_API Device {
   virtual std::string name() const = 0;
   /// Whether the host may read and write the device's memory directly.
   virtual bool is_host() const = 0;
-  /// All that measured times depend on, such as models and versions of hardware and libraries: what
-  /// was measured counts as long as this text stays the same.
+  /// What it is, for people, and all that measured times depend on, such as models and versions of
+  /// hardware and libraries: what was measured counts as long as this text stays the same.
   virtual std::string fingerprint() const { return name(); }
 
   /// Device memory, 64-byte aligned at least; throws out_of_memory with the bytes wanted.
@@ -119,7 +119,7 @@ struct DeviceReport {
   bool available = false;
   std::string detail;  ///< what was found, or why it is not used
 };
-/// Every kind of device the library knows, and what was found of each.
+/// Every kind of device the library knows, and what was found of each. Opens every GPU.
 FOVEA_API std::vector<DeviceReport> devices();
 
 }  // namespace fovea
