@@ -19,7 +19,12 @@ bool is_sticky(cudaError_t status) {
     case cudaErrorHardwareStackError:
     case cudaErrorECCUncorrectable:
     case cudaErrorDeviceUninitialized:
+    case cudaErrorMpsClientTerminated:
+    case cudaErrorExternalDevice:
+#if CUDART_VERSION >= 13000
     case cudaErrorContained:
+    case cudaErrorTensorMemoryLeak:
+#endif
       return true;
     default:
       return false;
@@ -41,6 +46,11 @@ void check(cudaError_t status, std::string_view what) {
          "and run with FOVEA_SYNC=1 to learn which step failed");
   }
   fail(ErrorCode::cuda, what, ": ", cudaGetErrorName(status), ", ", words);
+}
+
+void check_stream(cudaStream_t stream, std::string_view what) {
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  check(cudaStreamIsCapturing(stream, &capture), what);  // reports what ran before, too
 }
 
 }  // namespace fovea::cuda

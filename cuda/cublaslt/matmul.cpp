@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "cuda/check.h"
 #include "fovea/error.h"
 
 namespace fovea::cuda::cublaslt {
@@ -145,11 +146,12 @@ void Matmul::run(const void* a, const void* b, const void* bias, void* d, void* 
           "cublasLtMatmulDescSetAttribute");
   }
   const float one = 1, zero = 0;
-  check(library,
-        library.matmul(handle_->get(), operation_, &one, b, left_, a, right_, &zero, d, result_, d,
-                       result_, &algorithm_, workspace, static_cast<std::size_t>(workspace_bytes_),
-                       stream),
-        "cublasLtMatmul");
+  const cublasStatus_t status = library.matmul(
+      handle_->get(), operation_, &one, b, left_, a, right_, &zero, d, result_, d, result_,
+      &algorithm_, workspace, static_cast<std::size_t>(workspace_bytes_), stream);
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  cuda::check_stream(stream, "cublasLtMatmul");
+  check(library, status, "cublasLtMatmul");
 }
 
 }  // namespace fovea::cuda::cublaslt

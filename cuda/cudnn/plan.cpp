@@ -205,6 +205,7 @@ std::unique_ptr<Plan> choose_plan(const std::shared_ptr<Target>& target,
   }
   Refusals refused;
   const DType dtype = convolution.dtype;
+  const auto lock = target->use_handle();
   try {
     const auto graph = std::make_shared<const OperationGraph>(build_graph(*target, convolution));
     std::string key;

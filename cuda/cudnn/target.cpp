@@ -1,5 +1,6 @@
 #include "cuda/cudnn/target.h"
 
+#include "cuda/check.h"
 #include "fovea/error.h"
 
 namespace fovea::cuda::cudnn {
@@ -38,12 +39,14 @@ void Target::attach_to_plan(Descriptor& plan) const {
 void Target::execute(const Descriptor& plan, const Descriptor& variant_pack, cudaStream_t stream) {
   FOVEA_REQUIRE(handle_ != nullptr, unsupported, "a plan for ", device_.name,
                 " cannot run here: that device is only described");
-  const std::lock_guard lock(handle_mutex_);
+  const auto lock = use_handle();
   cudnnStatus_t status = library_->set_stream(handle_, stream);
   if (status == CUDNN_STATUS_SUCCESS) {
     status = library_->execute(handle_, plan.get(), variant_pack.get());
   }
-  if (status != CUDNN_STATUS_SUCCESS) check(*library_, status, "cudnnBackendExecute");
+  if (status == CUDNN_STATUS_SUCCESS) return;
+  cuda::check_stream(stream, "cudnnBackendExecute");
+  check(*library_, status, "cudnnBackendExecute");
 }
 
 }  // namespace fovea::cuda::cudnn

@@ -35,6 +35,11 @@ class Target {
   void attach_to_engine(Descriptor& engine) const;
   void attach_to_plan(Descriptor& plan) const;
 
+  /// cuDNN lets one thread at a time use a handle. Held while graphs and plans are made.
+  [[nodiscard]] std::unique_lock<std::mutex> use_handle() {
+    return std::unique_lock(handle_mutex_);
+  }
+
   /// Puts the plan's work into the stream; allocates nothing.
   void execute(const Descriptor& plan, const Descriptor& variant_pack, cudaStream_t stream);
 
@@ -42,7 +47,7 @@ class Target {
   std::shared_ptr<const Library> library_;
   DeviceProperties device_;
   cudnnHandle_t handle_ = nullptr;
-  std::mutex handle_mutex_;  // the handle's stream is set and used in two calls
+  std::mutex handle_mutex_;
   Descriptor description_;
 };
 

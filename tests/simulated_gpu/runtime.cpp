@@ -280,6 +280,18 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
   return answer(cudaSuccess);
 }
 
+/// Allowed in a capture; tells what earlier work ended with, too.
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  const Lock lock(runtime().mutex);
+  if (!is_known(stream)) return answer(cudaErrorInvalidResourceHandle);
+  if (stream == nullptr && capturing != nullptr) return answer(cudaErrorStreamCaptureImplicit);
+  const bool captured = stream != nullptr && stream->captured != nullptr;
+  *status = !captured                ? cudaStreamCaptureStatusNone
+            : stream->capture_broken ? cudaStreamCaptureStatusInvalidated
+                                     : cudaStreamCaptureStatusActive;
+  return answer(cudaSuccess);
+}
+
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   const Lock lock(runtime().mutex);
   *graph = nullptr;
