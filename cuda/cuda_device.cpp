@@ -123,8 +123,7 @@ class CudaDevice final : public Device {
     if (previous != ordinal_) check(cudaSetDevice(ordinal_), "cannot switch to the GPU");
   }
   void end_kernels(int) noexcept override {
-    if (previous_devices.back() != ordinal_)
-      static_cast<void>(cudaSetDevice(previous_devices.back()));
+    if (previous_devices.back() != ordinal_) make_current_again(previous_devices.back());
     previous_devices.pop_back();
   }
 
@@ -157,6 +156,7 @@ class CudaDevice final : public Device {
     float* cell = static_cast<float*>(allocate(sizeof(float)));
     const std::unique_ptr<float, std::function<void(float*)>> owned(
         cell, [this](float* memory) { release(memory); });
+    check(cudaMemsetAsync(cell, 0, sizeof(float), nullptr), "the GPU's memory cannot be written");
     const cudaError_t status = kernels::activation_forward(nullptr, {}, DType::f32, cell, cell, 1);
     if (status == cudaErrorNoKernelImageForDevice || status == cudaErrorUnsupportedPtxVersion) {
       static_cast<void>(cudaGetLastError());
