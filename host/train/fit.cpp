@@ -283,6 +283,10 @@ class Fit {
     position().step = 0;
     ++position().data_epoch;
     progress_.end_epoch(logs);
+    if (const std::string problem = impl_.capture_problem(); !problem.empty()) {
+      progress_.remark(
+          "Steps run kernel by kernel: they could not be captured as one graph, since " + problem);
+    }
     for (const auto& callback : options_.callbacks) callback->on_epoch_end(model_, epoch, logs);
     if (!options_.checkpoint.path.empty()) save();
   }

@@ -143,6 +143,7 @@ std::shared_ptr<const Plan> Model::Impl::plan(const StepSpec& spec) {
   if (cached) return cached;
   const Graph graph = build_step_graph(network, compiled ? &*compiled : nullptr, spec);
   variables->create_missing(graph, options.seed);
+  if (autotuner) arena_->stream().synchronize();  // steps under way would share the GPU with trials
   return cached = compile_graph(graph, device, plan_options());
 }
 
@@ -150,6 +151,13 @@ Execution& Model::Impl::execution(const StepSpec& spec) {
   std::unique_ptr<Execution>& cached = executions_[plan_key(spec)];
   if (!cached) cached = std::make_unique<Execution>(plan(spec), *variables, arena_);
   return *cached;
+}
+
+std::string Model::Impl::capture_problem() const {
+  for (const auto& [key, execution] : executions_) {
+    if (!execution->recording_problem().empty()) return execution->recording_problem();
+  }
+  return {};
 }
 
 void Model::Impl::forget_plans() {
@@ -184,6 +192,7 @@ Model::~Model() = default;
 const Network& Model::network() const { return impl_->network; }
 const ModelOptions& Model::options() const { return impl_->options; }
 std::string Model::device_name() const { return impl_->device->name(); }
+std::string Model::capture_problem() const { return impl_->capture_problem(); }
 bool Model::compiled() const { return impl_->compiled.has_value(); }
 void Model::stop_training() { impl_->stop_requested = true; }
 

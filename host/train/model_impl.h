@@ -65,6 +65,7 @@ struct Model::Impl {
   std::shared_ptr<const Plan> plan(const StepSpec& spec);
   /// The one execution of a plan that shares the main arena; not for predict().
   Execution& execution(const StepSpec& spec);
+  std::string capture_problem() const;
   void forget_plans();
 
   /// Converted to what the network takes; shares memory where nothing changes. `prepared` is

@@ -157,4 +157,10 @@ void ProgressBar::end_epoch(const Logs& logs) {
   line_open_ = false;
 }
 
+void ProgressBar::remark(const std::string& text) {
+  if (options_.verbose == 0 || text == remark_) return;
+  out_ << text << std::endl;
+  remark_ = text;
+}
+
 }  // namespace fovea

@@ -47,6 +47,8 @@ class FOVEA_INTERNAL ProgressBar {
   }
   /// Writes the final line, with the epoch's aggregates.
   void end_epoch(const Logs& logs);
+  /// A line between epochs; the same one is written once.
+  void remark(const std::string& text);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -64,6 +66,7 @@ class FOVEA_INTERNAL ProgressBar {
   Clock::time_point last_step_;
   Clock::time_point next_redraw_;
   bool line_open_ = false;
+  std::string remark_;
 };
 
 }  // namespace fovea

@@ -117,6 +117,9 @@ class FOVEA_API Model {
   const ModelOptions& options() const;
   /// The name of the device in use, such as "cpu".
   std::string device_name() const;
+  /// Why a step runs kernel by kernel, although the device could capture it as one graph; empty
+  /// where nothing went wrong with that. fit() says it, too, unless it is to be silent.
+  std::string capture_problem() const;
 
   /// Sets optimizer, loss and metrics; keeps the weights. Not needed for predict().
   void compile(CompileOptions options);
