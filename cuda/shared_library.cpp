@@ -2,9 +2,24 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
+#include <cstdlib>
 #include <filesystem>
 
 namespace fovea::cuda {
+namespace {
+
+std::atomic<bool> ending = false;
+
+/// exit() works backwards: it comes here before it ends what was opened earlier.
+void notice_the_end() {
+  static const int noticed = std::atexit([] { ending = true; });
+  static_cast<void>(noticed);
+}
+
+}  // namespace
+
+bool libraries_are_ending() noexcept { return ending; }
 
 void* SharedLibrary::symbol(const char* name) const { return dlsym(handle_, name); }
 
@@ -16,6 +31,7 @@ SharedLibrary open_shared_library(const std::vector<std::string>& files, const s
     library.handle_ = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
     library.path_ = path;
     if (library.handle_ == nullptr && library.problem_.empty()) library.problem_ = dlerror();
+    if (library.handle_ != nullptr) notice_the_end();
     return library.handle_ != nullptr;
   };
   for (const std::string& file : files) {

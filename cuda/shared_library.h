@@ -36,4 +36,8 @@ class SharedLibrary {
 SharedLibrary open_shared_library(const std::vector<std::string>& files, const std::string& root,
                                   const std::vector<std::string>& below);
 
+/// True once exit() has begun to end what the opened libraries have. What they gave out is then
+/// left to the system, as by a model in a static variable, which outlives them.
+bool libraries_are_ending() noexcept;
+
 }  // namespace fovea::cuda

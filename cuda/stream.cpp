@@ -14,8 +14,8 @@
 namespace fovea::cuda {
 namespace {
 
-/// Larger uploads go in pieces, so that copying into staging memory and sending overlap.
-constexpr std::size_t kMaxStagingBytes = 8 << 20;
+/// Larger uploads go in pieces. A batch that fits is staged while the step before it still runs.
+constexpr std::size_t kMaxStagingBytes = 64 << 20;
 constexpr std::size_t kLandingBytes = 64 << 10;
 
 class GraphRecording final : public Recording {

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "cuda/check.h"
+#include "cuda/shared_library.h"
 #include "fovea/error.h"
 
 namespace fovea::cuda::cublaslt {
@@ -66,6 +67,7 @@ Matmul::Matmul(std::shared_ptr<const Handle> handle, const Product& product, int
 Matmul::~Matmul() { release(); }
 
 void Matmul::release() noexcept {
+  if (libraries_are_ending()) return;
   const Library& library = handle_->library();
   for (cublasLtMatrixLayout_t layout : {left_, right_, result_}) {
     if (layout != nullptr) static_cast<void>(library.matrix_layout_destroy(layout));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cuda/shared_library.h"
 #include "fovea/error.h"
 
 namespace fovea::cuda::cudnn {
@@ -26,7 +27,8 @@ Descriptor::Descriptor(const Library& library, cudnnBackendDescriptorType_t type
 }
 
 Descriptor::~Descriptor() {
-  if (descriptor_ != nullptr) static_cast<void>(library_->destroy_descriptor(descriptor_));
+  if (descriptor_ == nullptr || libraries_are_ending()) return;
+  static_cast<void>(library_->destroy_descriptor(descriptor_));
 }
 
 void Descriptor::set(cudnnBackendAttributeName_t name, const Descriptor& value) {

@@ -42,18 +42,19 @@ inline void flush_denormals() {
   set_float_mode(mode_before | kDenormalsAreZero);
 }
 
-// The caller switches itself outside the regions: LLVM's OpenMP ends one that runs on a single
-// thread by putting that thread's mode back as it was.
+// The caller switches itself outside the regions, since LLVM's OpenMP ends one that runs on a
+// single thread by putting that thread's mode back; and after the others, since threads that a
+// region starts begin in the caller's mode.
 inline void begin_flushing_denormals(int threads) {
-  flush_denormals();
 #pragma omp parallel num_threads(threads)
   if (omp_get_thread_num() != 0) flush_denormals();
+  flush_denormals();
 }
 
 inline void end_flushing_denormals(int threads) {
+  set_float_mode(mode_before);
 #pragma omp parallel num_threads(threads)
   if (omp_get_thread_num() != 0) set_float_mode(mode_before);
-  set_float_mode(mode_before);
 }
 
 }  // namespace fovea::cpu

@@ -2,6 +2,8 @@
 // op cases, on a GPU.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <set>
 
 #include "host/graph/run_op.h"
@@ -72,6 +74,33 @@ TEST_P(GpuCandidates, AgreeWithTheF64Reference) {
       check(op_case, math);
     }
   }
+}
+
+/// Whoever turns NaN into a number, as a careless relu does, hides where a network diverged.
+TEST(GpuNan, PassesThroughFusedActivations) {
+  FOVEA_NEEDS_GPU();
+  int asked = 0;
+  for (const OpCase& op_case : op_cases()) {
+    if (op_case.op_name() != "conv2d_bias_act" && op_case.op_name() != "matmul_bias_act") continue;
+    for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+      const OpPtr op = op_case.op(dtype);
+      std::vector<Tensor> inputs = make_inputs(op_case, dtype);
+      const Tensor& x = inputs.front();
+      inputs.front() = Tensor::full(x.shape(), std::numeric_limits<double>::quiet_NaN(), x.dtype());
+      RunOptions options;
+      options.device = gpu().device;
+      for (const std::string& candidate : candidates_of(op->name(), *gpu().device)) {
+        if (decline_reason(op, inputs, candidate, *gpu().device).has_value()) continue;
+        options.candidate = candidate;
+        const Tensor y = run_op(op, inputs, options).front();
+        if (y.shape().numel() == 0) continue;
+        ++asked;
+        EXPECT_TRUE(std::isnan(y.to(DType::f64).item(0)))
+            << candidate << " in " << dtype_name(dtype) << ", " << op_case.name;
+      }
+    }
+  }
+  EXPECT_GT(asked, 0);
 }
 
 }  // namespace
