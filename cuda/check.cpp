@@ -48,9 +48,11 @@ void check(cudaError_t status, std::string_view what) {
   fail(ErrorCode::cuda, what, ": ", cudaGetErrorName(status), ", ", words);
 }
 
-void check_stream(cudaStream_t stream, std::string_view what) {
+void check_not_lost(cudaStream_t stream, std::string_view what) {
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
-  check(cudaStreamIsCapturing(stream, &capture), what);  // reports what ran before, too
+  const cudaError_t status = cudaStreamIsCapturing(stream, &capture);  // tells of earlier work, too
+  if (is_sticky(status)) check(status, what);
+  static_cast<void>(cudaGetLastError());
 }
 
 }  // namespace fovea::cuda

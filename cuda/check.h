@@ -12,8 +12,8 @@ namespace fovea::cuda {
 /// `what` was being done and CUDA's own words.
 void check(cudaError_t status, std::string_view what);
 
-/// Throws as check() does where earlier work on the GPU failed, which a library's own status may
-/// not tell. May be called while the stream is captured.
-void check_stream(cudaStream_t stream, std::string_view what);
+/// Throws device_lost where earlier work on the GPU ended in a fault, which a library's own status
+/// may not tell. May be called while the stream is captured.
+void check_not_lost(cudaStream_t stream, std::string_view what);
 
 }  // namespace fovea::cuda

@@ -152,7 +152,7 @@ void Matmul::run(const void* a, const void* b, const void* bias, void* d, void* 
       handle_->get(), operation_, &one, b, left_, a, right_, &zero, d, result_, d, result_,
       &algorithm_, workspace, static_cast<std::size_t>(workspace_bytes_), stream);
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  cuda::check_stream(stream, "cublasLtMatmul");
+  cuda::check_not_lost(stream, "cublasLtMatmul");
   check(library, status, "cublasLtMatmul");
 }
 

@@ -45,7 +45,7 @@ void Target::execute(const Descriptor& plan, const Descriptor& variant_pack, cud
     status = library_->execute(handle_, plan.get(), variant_pack.get());
   }
   if (status == CUDNN_STATUS_SUCCESS) return;
-  cuda::check_stream(stream, "cudnnBackendExecute");
+  cuda::check_not_lost(stream, "cudnnBackendExecute");
   check(*library_, status, "cudnnBackendExecute");
 }
 
