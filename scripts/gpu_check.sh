@@ -250,7 +250,7 @@ stage_train_bench() {
     --minutes "$(awk -v s="$(left)" 'BEGIN { print s / 60 }')" --json "$out/compare_torch.json"
 }
 
-rows_in() { grep -s '"status":' "$1" | wc -l || true; }
+rows_in() { if [ -f "$1" ]; then grep -c '"status":' "$1" || true; else echo 0; fi; }
 is_complete() { grep -q '"complete": true' "$1" 2>/dev/null; }
 
 # One file of conv_bench. A complete one stays; else the fuller one of the old and the new does.
