@@ -160,7 +160,6 @@ commit() {
 
 # ---- The stages. Each runs in a process of its own, its output in NAME.log. ----
 
-
 # Seconds until a stage must have ended by itself, to leave whole files.
 stage_end=${stage_end:-0}
 left() { echo $((stage_end - EPOCHSECONDS)); }
