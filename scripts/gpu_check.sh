@@ -258,7 +258,7 @@ measure_convolutions() { # measure_convolutions FILE ARGUMENT...
   shift
   if ! is_complete "$file" && [ "$(left)" -ge 10 ]; then
     rm -f "$new"
-    timeout "$(left)" "$build/bin/conv_bench" --device cuda "$@" --json "$new" || true
+    timeout --foreground "$(left)" "$build/bin/conv_bench" --device cuda "$@" --json "$new" || true
     if is_complete "$new" || [ "$(rows_in "$new")" -gt "$(rows_in "$file")" ]; then
       mv "$new" "$file"
     fi
