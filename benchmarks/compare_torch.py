@@ -200,14 +200,16 @@ def result_of(row, sampler, arguments):
 
 
 def not_replayed(rows):
-    """The sides that should launch CUDA graphs and of which that was not seen, and what was."""
+    """The sides that should replay CUDA graphs and of which that was not seen, and what was."""
     notes = {}
     for side in (f"torch {mode}" for mode in GRAPH_MODES):
-        launches = [row.get("cuda_graph_launches_per_step") for row in rows.get(side, [])]
-        if launches and None in launches:
+        graphs = [row.get("cuda_graphs_per_step") for row in rows.get(side, [])]
+        if None in graphs:
             notes[side] = "whether it replays CUDA graphs is unknown"
-        elif launches and 0 in launches:
+        elif any(each["launched"] == 0 for each in graphs):
             notes[side] = "it launches no CUDA graph"
+        elif any(each["made"] > 0 for each in graphs):
+            notes[side] = "it makes CUDA graphs anew in each step"
     return notes
 
 

@@ -18,9 +18,9 @@ The ways to train, each as PyTorch's own guides recommend it:
 Memory is what PyTorch's allocator handed out at most (peak_device_bytes) and what it took from
 the device at most (peak_reserved_bytes); the first steps of an eager or captured run, in which
 cuDNN tries out its algorithms with large scratch memory, do not count. After the timed epochs one
-step runs under PyTorch's profiler, which counts the CUDA graphs that it launches: 0 in a mode that
-should replay some says that it did not, null that the profiler could not tell. A way that fails is
-a row that says why.
+step runs under PyTorch's profiler, which counts the CUDA graphs that it launches and that it makes:
+none launched, or some made, in a mode that should replay them says that it did not; null that the
+profiler could not tell. A way that fails is a row that says why.
 """
 
 import argparse
@@ -248,8 +248,8 @@ def forget_peaks(device):
         torch.cuda.reset_peak_memory_stats()
 
 
-def graph_launches(training):
-    """CUDA graphs that a step launches; None where the profiler cannot tell."""
+def graphs_of_a_step(training):
+    """How many CUDA graphs a step launches, and makes; None where the profiler cannot tell."""
     if training.device.type != "cuda":
         return None
     rows = torch.arange(training.batch, device=training.device)
@@ -264,7 +264,11 @@ def graph_launches(training):
         return None
     if not any(name.startswith("cuda") for name in events):  # no calls were seen at all
         return None
-    return sum(count for name, count in events.items() if "GraphLaunch" in name)
+
+    def count(call):
+        return sum(events[name] for name in events if call in name)
+
+    return {"launched": count("GraphLaunch"), "made": count("GraphInstantiate")}
 
 
 def measure(arguments):
@@ -297,7 +301,7 @@ def measure(arguments):
         "peak_reserved_bytes": torch.cuda.max_memory_reserved() if on_gpu else None,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
-    return measured | {"cuda_graph_launches_per_step": graph_launches(training)}
+    return measured | {"cuda_graphs_per_step": graphs_of_a_step(training)}
 
 
 def spread(values):
