@@ -307,12 +307,13 @@ stage_train() {
   return "$status"
 }
 
-# One tool of compute-sanitizer over one program; prints its row, sets `result` and succeeds if nothing
-# was found. Only kernels of our own run: what NVIDIA's libraries do is not ours to check.
+# One tool of compute-sanitizer over one program; prints its row, sets `result` and succeeds if
+# nothing was found. Only kernels of our own run: what NVIDIA's libraries do is not ours to check.
 sanitize() { # sanitize TOOL SECONDS PROGRAM [ARGUMENT...]
   local tool=$1 seconds=$2 program=$3 status=0 log
   shift 3
   log=$out/sanitizer_${tool}_$program.log
+  [ "$seconds" -ge 1 ] || seconds=1  # 0 would mean: without a limit
   echo "== $tool $program $*, within $seconds s"
   FOVEA_REQUIRE_GPU=1 FOVEA_CUDNN=/nowhere FOVEA_CUBLASLT=/nowhere timeout -k 5 "$seconds" \
     compute-sanitizer --tool "$tool" --error-exitcode 86 --print-limit 20 \
