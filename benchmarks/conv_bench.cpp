@@ -13,6 +13,7 @@
 #include <charconv>
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,6 +33,10 @@ namespace fovea::bench {
 namespace {
 
 constexpr std::int64_t kSamples = 2000;
+
+/// A candidate whose first run takes so many times the best one's time, and milliseconds at all, is
+/// not run again.
+constexpr double kHopelessFactor = 4, kHopelessLeast = 1;
 
 struct Options {
   std::string device = "cuda";
@@ -54,6 +59,7 @@ struct Row {
   Spread time = {};  ///< milliseconds
   std::int64_t workspace_bytes = 0;
   bool winner = false;
+  bool hopeless = false;  ///< so slow that it was run once only
 };
 
 constexpr std::array<const char*, 5> kStatusNames = {"ok", "wrong", "failed", "declined",
@@ -151,7 +157,11 @@ class Contest {
             detail::concat("relative error ", row.error, ", more than ", problem_.format.tolerance);
         return row;
       }
-      row.time = run.time(options_.timing);
+      Timing timing = options_.timing;
+      timing.hopeless = std::max(kHopelessFactor * best_, kHopelessLeast);
+      row.time = run.time(timing);
+      row.hopeless = row.time.count == 1;
+      best_ = std::min(best_, row.time.median);
     } catch (const Error& error) {
       row.status = error.code() == ErrorCode::out_of_memory ? Row::Status::does_not_fit
                                                             : Row::Status::failed;
@@ -169,6 +179,7 @@ class Contest {
   Operand output_;
   std::vector<std::int64_t> samples_;
   std::vector<double> reference_;
+  double best_ = std::numeric_limits<double>::infinity();  ///< ms, so far
 };
 
 double tflops_of(const ConvProblem& problem, const Row& row) {
@@ -176,6 +187,13 @@ double tflops_of(const ConvProblem& problem, const Row& row) {
 }
 double gigabytes_per_second_of(const ConvProblem& problem, const Row& row) {
   return static_cast<double>(problem.cost.bytes) / row.time.median * 1e-6;
+}
+
+/// Of the peaks, as they are known so far.
+void set_shares(Json& json, const NumberFormat& format, Peaks& peaks) {
+  const double peak = peaks.matmul(format).tflops;
+  json.set("share_of_matmul", peak > 0 ? Json(json.at("tflops").as_double() / peak) : Json());
+  json.set("share_of_copy", json.at("gigabytes_per_second").as_double() / peaks.copy());
 }
 
 Json json_of(const ConvProblem& problem, const Row& row, Peaks& peaks) {
@@ -200,14 +218,13 @@ Json json_of(const ConvProblem& problem, const Row& row, Peaks& peaks) {
   const double tflops = tflops_of(problem, row);
   const double rate = gigabytes_per_second_of(problem, row);
   json.set("winner", row.winner);
+  json.set("run_once_only", row.hopeless);
   json.set("milliseconds", to_json(row.time));
   json.set("flops", problem.cost.flops);
   json.set("tflops", tflops);
-  const double peak = peaks.matmul(problem.format).tflops;
-  json.set("share_of_matmul", peak > 0 ? Json(tflops / peak) : Json());
   json.set("bytes", problem.cost.bytes);
   json.set("gigabytes_per_second", rate);
-  json.set("share_of_copy", rate / peaks.copy());
+  set_shares(json, problem.format, peaks);
   json.set("workspace_bytes", row.workspace_bytes);
   json.set("relative_error", row.error);
   json.set("tolerance", problem.format.tolerance);
@@ -224,7 +241,10 @@ void print_row(const ConvProblem& problem, const Row& row, Peaks& peaks) {
   std::printf("%-30s %5lld %-15s %-5s %c %-16s", problem.shape.name.c_str(),
               static_cast<long long>(problem.shape.n),
               kPassNames[static_cast<std::size_t>(problem.pass)], problem.format.name,
-              row.winner ? '*' : ' ', row.candidate.c_str());
+              row.winner     ? '*'
+              : row.hopeless ? '~'
+                             : ' ',
+              row.candidate.c_str());
   if (row.status != Row::Status::ok) {
     std::printf(" %s: %s\n", name_of(row.status), row.reason.c_str());
     return;
@@ -264,13 +284,25 @@ class Session {
         return false;
       }
     }
-    complete_ = true;
-    write();
+    finish();
     print_summary();
     return failures_ == 0 && measured_ > 0;
   }
 
  private:
+  /// Compares every row with the peaks as they are at the end, where they are higher then.
+  void finish() {
+    if (!options_.quick) peaks_.measure_again();
+    for (Json& row : rows_) {
+      if (row.at("status").as_string() != "ok") continue;
+      for (const NumberFormat& format : kNumberFormats) {
+        if (row.at("dtype").as_string() == format.name) set_shares(row, format, peaks_);
+      }
+    }
+    complete_ = true;
+    write();
+  }
+
   void report(const ConvProblem& problem, const std::vector<Row>& rows) {
     for (const Row& row : rows) {
       using Status = Row::Status;
@@ -298,7 +330,7 @@ class Session {
     write_json(options_.json, json);
   }
 
-  void print_summary() const {
+  void print_summary() {
     std::printf("\n%d rows measured, %d failed, %d did not fit into memory\n", measured_, failures_,
                 too_large_);
     for (const auto& [who, count] : wins_) {
@@ -309,6 +341,7 @@ class Session {
       std::printf("  matrix product, %s: %.2f TFLOP/s (%s)\n", format.c_str(),
                   peak.at("tflops").as_double(), peak.at("candidate").as_string().c_str());
     }
+    std::printf("  copies: %.0f GB/s\n", peaks_.copy());
   }
 
   const Options& options_;

@@ -11,11 +11,16 @@ The ways to train, each as PyTorch's own guides recommend it:
   compile       the same with torch.compile(mode="reduce-overhead"): fused kernels in CUDA graphs
   max_autotune  the same with torch.compile(mode="max-autotune")
   cuda_graph    the eager step, all of it, captured by hand in one CUDA graph
+  compile_cuda_graph
+                loss and gradients through torch.compile in its default mode, and the step that
+                holds them, all of it, captured by hand as in cuda_graph
 
 Memory is what PyTorch's allocator handed out at most (peak_device_bytes) and what it took from
-the device at most (peak_reserved_bytes); the first steps of an eager run, in which cuDNN tries
-out its algorithms with large scratch memory, do not count. A way that fails is a row that says
-why.
+the device at most (peak_reserved_bytes); the first steps of an eager or captured run, in which
+cuDNN tries out its algorithms with large scratch memory, do not count. After the timed epochs one
+step runs under PyTorch's profiler, which counts the CUDA graphs that it launches and that it makes:
+none launched, or some made, in a mode that should replay them says that it did not; null that the
+profiler could not tell. A way that fails is a row that says why.
 """
 
 import argparse
@@ -36,8 +41,10 @@ try:
 except ImportError as missing:
     sys.exit(f"torch_peer: PyTorch cannot be imported: {missing}")
 
-MODES = ["eager", "compile", "max_autotune", "cuda_graph"]
-COMPILE_MODES = {"compile": "reduce-overhead", "max_autotune": "max-autotune"}
+MODES = ["eager", "compile", "max_autotune", "cuda_graph", "compile_cuda_graph"]
+COMPILE_MODES = {"compile": "reduce-overhead", "max_autotune": "max-autotune",
+                 "compile_cuda_graph": "default"}
+CAPTURED_MODES = ["cuda_graph", "compile_cuda_graph"]
 
 
 # ---- The networks ----
@@ -193,7 +200,8 @@ class Training:
 
     def compile(self, mode):
         self.loss_of = torch.compile(self._loss_of, mode=mode)
-        self.before_step = torch.compiler.cudagraph_mark_step_begin
+        if mode != "default":  # graphs of torch.compile's own
+            self.before_step = torch.compiler.cudagraph_mark_step_begin
 
     def capture(self):
         """Replaces step() by the replay of a graph that holds all of it."""
@@ -236,7 +244,31 @@ class Training:
 def forget_peaks(device):
     if device.type == "cuda":
         torch.cuda.synchronize()
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
+
+
+def graphs_of_a_step(training):
+    """How many CUDA graphs a step launches, and makes; None where the profiler cannot tell."""
+    if training.device.type != "cuda":
+        return None
+    rows = torch.arange(training.batch, device=training.device)
+    activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    try:
+        with torch.profiler.profile(activities=activities) as profiler:
+            training.step(rows)
+            torch.cuda.synchronize()
+        events = {event.key: event.count for event in profiler.key_averages()}
+    except Exception as error:  # the measurements stand without it
+        print(f"torch_peer: the profiler failed: {error}", file=sys.stderr)
+        return None
+    if not any(name.startswith("cuda") for name in events):  # no calls were seen at all
+        return None
+
+    def count(call):
+        return sum(events[name] for name in events if call in name)
+
+    return {"launched": count("GraphLaunch"), "made": count("GraphInstantiate")}
 
 
 def measure(arguments):
@@ -248,7 +280,7 @@ def measure(arguments):
     training = Training(arguments)
     if arguments.mode in COMPILE_MODES:
         training.compile(COMPILE_MODES[arguments.mode])
-    if arguments.mode == "cuda_graph":
+    if arguments.mode in CAPTURED_MODES:
         training.capture()
     for epoch in range(arguments.warm_up):
         training.epoch()
@@ -257,7 +289,7 @@ def measure(arguments):
     times, losses = zip(*(training.epoch() for _ in range(arguments.epochs)))
     median = statistics.median(times)
     on_gpu = training.device.type == "cuda"
-    return {
+    measured = {
         "trainable_parameters": training.parameters,
         "optimizer": training.optimizer_name,
         "steps_per_epoch": training.steps,
@@ -269,6 +301,7 @@ def measure(arguments):
         "peak_reserved_bytes": torch.cuda.max_memory_reserved() if on_gpu else None,
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
+    return measured | {"cuda_graphs_per_step": graphs_of_a_step(training)}
 
 
 def spread(values):

@@ -55,7 +55,9 @@ if(FOVEA_HAS_CUDA)
   find_path(CUDNN_INCLUDE_DIR cudnn_backend.h
     HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV FOVEA_CUDNN
     PATH_SUFFIXES include ../include nvidia/cudnn/include)
-  find_path(CUBLASLT_INCLUDE_DIR cublasLt.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_path(CUBLASLT_INCLUDE_DIR cublasLt.h
+    HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV FOVEA_CUBLASLT
+    PATH_SUFFIXES include ../include nvidia/cu13/include nvidia/cublas/include)
   foreach(library CUDNN CUBLASLT)
     if(${library}_INCLUDE_DIR)
       set(FOVEA_HAS_${library} ON)

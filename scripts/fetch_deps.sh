@@ -7,8 +7,10 @@
 #   DIR/googletest   GoogleTest's sources, built together with the tests where none is installed
 #   DIR/onednn       oneDNN's headers and libraries as they are installed here (40 MB): the CPU's fast
 #                    path, for a machine of the same architecture with as new a C library
+#   DIR/commit       the commit of this checkout, for a copy of it without git
 #   --no-onednn      leave that out
 set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 readonly googletest_url=https://github.com/google/googletest/archive/refs/tags/v1.14.0.tar.gz
 readonly googletest_sha256=8ad598c73ad796e0d8280b082cebd82a630d73e73cd3c70057938a6501bba5d7
@@ -46,8 +48,9 @@ fetch_googletest() {
 }
 
 # The first name of an installed library that matches, and the path of a library by its name.
-name_of() { ldconfig -p | awk -v pattern="$1" '$1 ~ pattern { print $1; exit }'; }
-path_of() { ldconfig -p | awk -v name="$1" '$1 == name { print $NF; exit }'; }
+# (awk reads on to the end: ldconfig would fail if it could not write.)
+name_of() { ldconfig -p | awk -v pattern="$1" '$1 ~ pattern && !found++ { print $1 }'; }
+path_of() { ldconfig -p | awk -v name="$1" '$1 == name && !found++ { print $NF }'; }
 
 copy_onednn() {
   local to=$1 name
@@ -67,6 +70,19 @@ copy_onednn() {
   say "oneDNN: $name"
 }
 
+# As benchmarks report it: with "-modified" where files differ from it.
+write_commit() {
+  local hash
+  rm -f "$1"
+  if ! hash=$(git -C "$root" rev-parse HEAD 2>/dev/null); then
+    say "no commit: git does not know $root"
+    return
+  fi
+  [ -z "$(git -C "$root" status --porcelain)" ] || hash+=-modified
+  echo "$hash" >"$1"
+  say "commit $hash"
+}
+
 onednn=yes
 if [ "${1:-}" = --no-onednn ]; then
   onednn=
@@ -79,3 +95,4 @@ esac
 mkdir -p "$1"
 fetch_googletest "$1/googletest"
 [ -z "$onednn" ] || copy_onednn "$1/onednn"
+write_commit "$1/commit"

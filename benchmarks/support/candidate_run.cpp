@@ -63,6 +63,16 @@ void Bench::flush_caches() const {
   stream_->fill(flushed_.get(), 0, static_cast<std::size_t>(flush_bytes_));
 }
 
+void Bench::warm_up() const {
+  using Clock = std::chrono::steady_clock;
+  if (device_->is_host()) return;
+  for (const Clock::time_point begin = Clock::now();
+       Clock::now() - begin < std::chrono::milliseconds(600);) {
+    flush_caches();
+    stream_->synchronize();
+  }
+}
+
 Spread Bench::time(const std::function<void()>& work, const Timing& timing) const {
   using Clock = std::chrono::steady_clock;
   work();  // to warm up
@@ -74,6 +84,7 @@ Spread Bench::time(const std::function<void()>& work, const Timing& timing) cons
     if (i >= timing.fewest && elapsed > timing.seconds) break;
     flush_caches();
     times.push_back(stream_->milliseconds(work));
+    if (times.front() > timing.hopeless) break;
   }
   return spread_of(std::move(times));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ struct Timing {
   int repeats = 30;
   double seconds = 1;
   int fewest = 5;
+  double hopeless = std::numeric_limits<double>::infinity();  ///< ms: a first run above is the last
 };
 
 /// A device, a stream, and what flushes its caches. Kernels may run while one exists; for use by
@@ -41,6 +43,9 @@ class Bench {
 
   /// Writes more memory than the device's caches hold.
   void flush_caches() const;
+
+  /// Keeps the device at work until its clocks are up; for a host, nothing.
+  void warm_up() const;
 
   /// Milliseconds of `work` after a flush, which is not timed.
   Spread time(const std::function<void()>& work, const Timing& timing) const;

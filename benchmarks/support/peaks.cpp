@@ -76,23 +76,38 @@ const Peaks::Matmul& Peaks::matmul(const NumberFormat& format) {
 }
 
 double Peaks::copy() {
-  if (copy_ > 0) return copy_;
+  if (copy_ == 0) copy_ = measure_copy();
+  return copy_;
+}
+
+void Peaks::measure_again() {
+  for (const NumberFormat& format : kNumberFormats) {
+    const auto before = matmuls_.find(format.name);
+    if (before == matmuls_.end()) continue;
+    const Matmul now = measure_matmul(format);
+    if (now.tflops > before->second.tflops) before->second = now;
+  }
+  if (copy_ > 0) copy_ = std::max(copy_, measure_copy());
+}
+
+double Peaks::measure_copy() const {
   const ValueType type{{sizes_.copy_bytes / 4}, DType::f32};
   const std::shared_ptr<void> from = bench_.allocate(type.bytes());
   const std::shared_ptr<void> to = bench_.allocate(type.bytes());
   const auto size = static_cast<std::size_t>(type.bytes());
-  bench_.stream().fill(from.get(), 0x35, size);
-  bench_.stream().fill(to.get(), 0x35, size);
+  fill_repeating(bench_, pattern_of(DType::f32, 1).stored(), {type, from.get()});
+  fill_repeating(bench_, pattern_of(DType::f32, 2).stored(), {type, to.get()});
   const auto rate = [&](const Spread& time) {
     return 2 * static_cast<double>(type.bytes()) / time.median * 1e-6;
   };
-  copy_ = rate(bench_.time([&] { bench_.stream().copy(to.get(), from.get(), size); }, kTiming));
+  double best =
+      rate(bench_.time([&] { bench_.stream().copy(to.get(), from.get(), size); }, kTiming));
   for (const auto& candidate : bench_.device().kernels().candidates(ops::Scale::kName)) {
     auto prepared = CandidateRun::prepare(bench_, candidate, ops::Scale{}, {{type, from.get()}},
                                           {{type, to.get()}}, false);
-    if (auto* run = std::get_if<0>(&prepared)) copy_ = std::max(copy_, rate((*run)->time(kTiming)));
+    if (auto* run = std::get_if<0>(&prepared)) best = std::max(best, rate((*run)->time(kTiming)));
   }
-  return copy_;
+  return best;
 }
 
 Json Peaks::to_json() const {

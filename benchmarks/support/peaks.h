@@ -21,7 +21,10 @@ PeakSizes sizes_for(const Device& device);
 
 class Peaks {
  public:
-  Peaks(const Bench& bench, const PeakSizes& sizes) : bench_(bench), sizes_(sizes) {}
+  /// Warms the device up.
+  Peaks(const Bench& bench, const PeakSizes& sizes) : bench_(bench), sizes_(sizes) {
+    bench.warm_up();
+  }
 
   struct Matmul {
     double tflops = 0;  ///< 0 where no candidate accepts
@@ -31,14 +34,18 @@ class Peaks {
   /// The fastest candidate's rate in this format; measured when first asked for.
   const Matmul& matmul(const NumberFormat& format);
 
-  /// GB/s, read and written bytes counted, of the device's own copy or of the fastest candidate of
-  /// "scale", whichever is faster; measured when first asked for.
+  /// GB/s, read and written bytes counted, of random numbers, by the device's own copy or the
+  /// fastest candidate of "scale", whichever is faster; measured when first asked for.
   double copy();
+
+  /// Measures once more what was measured before; the larger counts from now on.
+  void measure_again();
 
   Json to_json() const;
 
  private:
   Matmul measure_matmul(const NumberFormat& format) const;
+  double measure_copy() const;
 
   const Bench& bench_;
   PeakSizes sizes_;

@@ -76,8 +76,15 @@ Json describe_run(const std::string& device) {
   const std::time_t now = std::time(nullptr);
   std::array<char, 32> time{};
   std::strftime(time.data(), time.size(), "%FT%TZ", std::gmtime(&now));
+  const std::shared_ptr<Device> opened = open_device(device);
+  if (!opened->is_host()) {  // the driver's own number; with several GPUs it is one for all
+    versions.set("driver",
+                 first_line_of("nvidia-smi --query-gpu=driver_version --format=csv,noheader "
+                               "2>/dev/null"));
+  }
   return Json::Object{
       {"device", device},
+      {"fingerprint", opened->fingerprint()},
       {"versions", versions},
       {"host",
        Json::Object{{"cpu", entry_of("/proc/cpuinfo", "model name")},

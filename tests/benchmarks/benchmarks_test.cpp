@@ -2,10 +2,13 @@
 // checks its numbers wrongly is worse than none.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <set>
+#include <thread>
 
+#include "benchmarks/support/candidate_run.h"
 #include "benchmarks/support/conv_problem.h"
 #include "benchmarks/support/report.h"
 #include "benchmarks/support/sampled_reference.h"
@@ -57,6 +60,7 @@ TEST(ConvBench, MeasuresAndChecksEveryCandidate) {
     EXPECT_LE(row.at("milliseconds").at("p10").as_double(),
               row.at("milliseconds").at("p90").as_double());
     EXPECT_GT(row.at("share_of_matmul").as_double(), 0);
+    EXPECT_FALSE(row.at("run_once_only").as_bool()) << "for less than a millisecond";
     EXPECT_EQ(row.at("flops").as_double(), 2.0 * 2 * 4 * 3 * 4 * 3 * 3 * 3);
     winners += row.at("winner").as_bool() ? 1 : 0;
     references += row.at("candidate").as_string() == "reference" ? 1 : 0;
@@ -89,6 +93,8 @@ TEST(BandwidthBench, TimesMemoryBoundOps) {
                                 .wait();
   ASSERT_EQ(finished.code, 0) << finished.out << finished.err;
   const Json report = read_json(json);
+  EXPECT_TRUE(report.at("complete").as_bool());
+  EXPECT_FALSE(report.at("fingerprint").as_string().empty());
   std::set<std::string> measured;
   for (const Json& row : report.at("rows").as_array()) {
     if (row.at("status").as_string() == "declined") continue;
@@ -225,6 +231,21 @@ TEST(ConvShapes, CustomOnesAreNumbers) {
     expect_error(ErrorCode::invalid_argument, "N,C,H,W,K,R,S,stride,pad",
                  [&] { bench::parse_conv_shape(wrong); });
   }
+}
+
+TEST(Bench, RunsTheHopelessOnceOnly) {
+  const bench::Bench bench(cpu_device(), 1);
+  int runs = 0;
+  const auto work = [&] {
+    ++runs;
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  };
+  bench::Timing timing{4, 0, 4};
+  EXPECT_EQ(bench.time(work, timing).count, 4);
+  EXPECT_EQ(runs, 5) << "one to warm up";
+  timing.hopeless = 1;
+  EXPECT_EQ(bench.time(work, timing).count, 1);
+  EXPECT_EQ(runs, 7);
 }
 
 TEST(Spread, IsTheMedianAndTenthsFromBothEnds) {
