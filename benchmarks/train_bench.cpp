@@ -142,6 +142,7 @@ Json measure(const Recipe& recipe, std::int64_t batch, const Options& options) {
                       {"trainable_parameters", trainable_parameters(network)},
                       {"optimizer", recipe.optimizer},
                       {"steps_per_epoch", steps},
+                      {"capture_problem", model.capture_problem()},  // empty: none
                       {"milliseconds_per_step", to_json(time)},
                       {"images_per_second", static_cast<double>(batch) / time.median * 1e3},
                       {"loss", clock->loss()},
