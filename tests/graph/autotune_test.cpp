@@ -51,6 +51,7 @@ class Laboratory final : public Device {
 
   std::map<std::string, int> launches;  ///< by kernel
   bool records = true;
+  std::string unrecordable;  ///< a kernel
   bool met_bad_input = false;
   std::string fingerprint_ = "a first laboratory";
   int times_saved = 0;
@@ -79,7 +80,8 @@ class Laboratory final : public Device {
        private:
         std::function<void()> work_;
       };
-      FOVEA_REQUIRE(laboratory_.records, cuda, "nothing is recorded here");
+      if (!laboratory_.records) return nullptr;
+      FOVEA_REQUIRE(laboratory_.launched_last_ != laboratory_.unrecordable, cuda, "not recorded");
       return std::make_unique<Again>(work);
     }
 
@@ -94,7 +96,8 @@ class Laboratory final : public Device {
     lowering.variants = static_cast<int>(way.milliseconds.size()) + 1;  // one too many
     lowering.workspace_bytes = way.workspace_bytes;
     lowering.kernel = make_kernel([this, way, variant](const KernelContext& context) {
-      ++launches[way.name + "#" + std::to_string(variant)];
+      launched_last_ = way.name + "#" + std::to_string(variant);
+      ++launches[launched_last_];
       clock_ += way.milliseconds[variant];
       FOVEA_REQUIRE(!way.fails, cuda, way.name, " is broken");
       for (std::size_t i = 0; i < context.input_count(); ++i) {
@@ -110,6 +113,7 @@ class Laboratory final : public Device {
   }
 
   double clock_ = 0;
+  std::string launched_last_;  ///< a kernel
 };
 
 const std::vector<Way> kWays = {{"first", {2.0}},
@@ -181,6 +185,13 @@ TEST_F(AutotuneTest, WithoutItTheFirstToAcceptIsTaken) {
 TEST_F(AutotuneTest, WhereNothingIsRecordedItMeasuresLaunches) {
   laboratory_->records = false;
   EXPECT_EQ(chosen(), "tunable#1");
+}
+
+/// With such a kernel no step could be recorded.
+TEST_F(AutotuneTest, WhatCannotBeRecordedIsNotChosen) {
+  laboratory_->unrecordable = "tunable#1";
+  EXPECT_NE(chosen(), "tunable#1");
+  EXPECT_GE(laboratory_->launches.at("tunable#1"), 1);
 }
 
 TEST_F(AutotuneTest, TheExecutionRunsTheChosenVariant) {
