@@ -24,6 +24,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+[ "$preset" != check ] || setup_arguments+=(--lint)  # clang++ compiles it
 # shellcheck source=scripts/setup.sh
 source "$root/scripts/setup.sh" "${setup_arguments[@]}"
 cd "$root"

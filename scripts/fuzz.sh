@@ -23,7 +23,7 @@ if [ ${#parsers[@]} -eq 0 ]; then
   done
 fi
 
-scripts/build.sh --preset check --lint fuzzers
+scripts/build.sh --preset check fuzzers
 programs=$root/build/check/bin
 build=$root/build/check/fuzz
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=0
