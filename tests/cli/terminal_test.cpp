@@ -15,16 +15,21 @@ class InTerminal : public Cli {
   }
   void TearDown() override { tmux("kill-server"); }
 
-  /// A terminal of 140 x 30 characters in which a shell runs these commands, then waits.
-  void open(const std::string& commands) const {
+  /// A terminal of 140 x 30 characters in which a shell runs these commands, then waits. Each has a
+  /// server of its own: one that was told to end may still hold its socket.
+  void open(const std::string& commands) {
+    ++terminals_;
     const std::string script = "cd " + folder_.path().string() +
                                "; export PATH=" FOVEA_BINARY_DIR "/bin:$PATH\n" + commands +
                                "\nsleep 1000\n";
     write_file(path("script"), Bytes(script.begin(), script.end()));
-    tmux("-f /dev/null new-session -d -x 140 -y 30 'bash " + path("script") + "'");
+    const Finished opened =
+        tmux("-f /dev/null new-session -d -x 140 -y 30 'bash " + path("script") + "'");
+    ASSERT_EQ(opened.code, 0) << opened.err;
   }
-  void tmux(const std::string& words) const {
-    shell("TERM=xterm LC_ALL=C.UTF-8 tmux -u -S " + path("socket") + " " + words);
+  Finished tmux(const std::string& words) const {
+    return shell("TERM=xterm LC_ALL=C.UTF-8 tmux -u -S " +
+                 path("socket" + std::to_string(terminals_)) + " " + words);
   }
   /// What can be seen, with control sequences if they are asked for.
   std::string screen(bool sequences = false) const {
@@ -51,6 +56,9 @@ class InTerminal : public Cli {
   static constexpr const char* kLongTraining =
       "fovea train mnist_cnn mnist --data mnist --batch-size 1 --epochs 3 --out run --threads 1; "
       "echo code=$?";
+
+ private:
+  int terminals_ = 0;
 };
 
 TEST_F(InTerminal, TheBarIsRedrawnAndCtrlCSaves) {
