@@ -37,11 +37,11 @@ __global__ void batch_norm_statistics_kernel(RowTiling tiling, const T* x,
                                              PartialStatistics partial) {
   const RowWalk<kVector> walk(tiling, blockIdx.x, blockIdx.y);
   float sums[2 * kVector] = {};  // of x - shift, then of its square
-  float shift[kVector] = {};
+  Vector<float, kVector> shift = {};
   if (walk.first < walk.end) {
     const auto first = load_vector<kVector>(x + walk.block_row * tiling.channels + walk.channel);
 #pragma unroll
-    for (int c = 0; c < kVector; ++c) shift[c] = to_float(first.at[c]);
+    for (int c = 0; c < kVector; ++c) shift.at[c] = to_float(first.at[c]);
   }
 #pragma unroll 4
   for (std::int64_t row = walk.first, at = walk.offset; row < walk.end;
@@ -49,7 +49,7 @@ __global__ void batch_norm_statistics_kernel(RowTiling tiling, const T* x,
     const auto values = load_vector<kVector>(x + at);
 #pragma unroll
     for (int c = 0; c < kVector; ++c) {
-      const float value = to_float(values.at[c]) - shift[c];
+      const float value = to_float(values.at[c]) - shift.at[c];
       sums[c] += value;
       sums[kVector + c] += value * value;
     }
@@ -57,15 +57,17 @@ __global__ void batch_norm_statistics_kernel(RowTiling tiling, const T* x,
   sum_over_rows<kRowsThreads>(sums, tiling.width, tiling.height);
   if (!walk.writes) return;
   const float share = 1.0f / static_cast<float>(walk.end - walk.block_row);
+  Vector<float, kVector> mean, squares;
 #pragma unroll
   for (int c = 0; c < kVector; ++c) {
-    const std::int64_t at = blockIdx.x * tiling.channels + walk.channel + c;
-    const float mean = sums[c] * share;
-    const float squares = sums[kVector + c] - sums[c] * mean;
-    partial.shift[at] = shift[c];
-    partial.mean[at] = mean;
-    partial.squares[at] = squares < 0 ? 0.0f : squares;  // below zero by rounding; a NaN stays
+    mean.at[c] = sums[c] * share;
+    const float around = sums[kVector + c] - sums[c] * mean.at[c];
+    squares.at[c] = around < 0 ? 0.0f : around;  // below zero by rounding; a NaN stays
   }
+  const std::int64_t at = blockIdx.x * tiling.channels + walk.channel;
+  store_vector<kVector>(partial.shift + at, shift);
+  store_vector<kVector>(partial.mean + at, mean);
+  store_vector<kVector>(partial.squares + at, squares);
 }
 
 __global__ void batch_norm_combine_statistics_kernel(RowTiling tiling, PartialStatistics partial,
@@ -115,8 +117,14 @@ __global__ void batch_norm_statistics_of_sums_kernel(std::int64_t channels, floa
   squares[channel] = var < 0 ? 0.0f : var;  // below zero by rounding; a NaN stays
 }
 
+/// Blocks that a multiprocessor holds at least: their loads in flight are 24 KB, where two blocks'
+/// 16 could leave memory waiting. An activation chosen at run time takes more registers than that
+/// leaves.
+template <class Activation>
+inline constexpr int kApplyBlocks = std::is_same_v<Activation, AnyActivation> ? 2 : 3;
+
 template <class T, int kVector, class Activation>
-__global__ void __launch_bounds__(kRowsThreads, 1)
+__global__ void __launch_bounds__(kRowsThreads, kApplyBlocks<Activation>)
     batch_norm_apply_kernel(RowTiling tiling, const T* x, const T* residual,
                             BatchNormChannels channels, Activation activation, T* y) {
   constexpr int kRows = kRowsAtOnce<kVector>;

@@ -76,12 +76,15 @@ __global__ void __launch_bounds__(kRowsThreads, 1)
   }
   sum_over_rows<kRowsThreads>(sums, tiling.width, tiling.height);
   if (!walk.writes) return;
+  Vector<float, kVector> sum, product;
 #pragma unroll
   for (int c = 0; c < kVector; ++c) {
-    const std::int64_t at = blockIdx.x * tiling.channels + walk.channel + c;
-    partial.sums[at] = sums[c];
-    partial.products[at] = sums[kVector + c];
+    sum.at[c] = sums[c];
+    product.at[c] = sums[kVector + c];
   }
+  const std::int64_t at = blockIdx.x * tiling.channels + walk.channel;
+  store_vector<kVector>(partial.sums + at, sum);
+  store_vector<kVector>(partial.products + at, product);
 }
 
 __global__ void batch_norm_combine_gradients_kernel(RowTiling tiling, PartialGradients partial,
