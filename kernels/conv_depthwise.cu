@@ -168,13 +168,13 @@ cudaError_t walk(cudaStream_t stream, const ConvShape& shape, const ConvAxes& ax
       constexpr int kCount = count;
       constexpr int kTaps = kSpaced ? 1 : at_once;
       const std::int64_t vectors = shape.channels / kCount;
-      const std::int64_t fitting =
-          SharedWeights<kCount>::kMostBytes / SharedWeights<kCount>::bytes(taps, 1);
-      const unsigned lanes = even_share(vectors, std::min(kMostLanes<kCount>, fitting));
+      using Weights = SharedWeights<kCount>;
+      const unsigned lanes =
+          even_share(vectors, std::min(kMostLanes<kCount>, Weights::most_lanes(taps)));
       const dim3 threads{lanes, kWindowThreads / lanes};
       const unsigned along_channels = blocks_for(vectors, lanes);
       const ConvStrips strips = strips_for(shape.images, axes, threads.y, along_channels);
-      const auto shared_bytes = static_cast<std::size_t>(SharedWeights<kCount>::bytes(taps, lanes));
+      const auto shared_bytes = static_cast<std::size_t>(Weights::bytes(taps, lanes));
       return launch("conv_depthwise_kernel", stream,
                     {{blocks_for(strips.count, threads.y), along_channels}, threads, shared_bytes},
                     conv_depthwise_kernel<kCount, kTaps, kSpaced, T>, axes, strips,
@@ -191,7 +191,7 @@ const char* conv_depthwise_declines(const ConvShape& shape) {
   if (shape.groups != shape.channels || shape.filters != shape.channels) {
     return "not one filter for each channel";
   }
-  if (shape.patch() > kMostTaps) return "filters of more than 1,536 weights";
+  if (shape.patch() > kMostTaps) return "filters of more than 1,024 weights";
   return conv_window_declines(shape);
 }
 

@@ -211,7 +211,7 @@ cudaError_t with_channels(std::int64_t channels, const Body& body) {
 const char* conv_first_layer_declines(const ConvShape& shape) {
   if (shape.groups != 1) return "groups > 1";
   if (shape.channels > kMostChannels) return "more than 4 channels";
-  if (shape.patch() > kLongestPatch) return "filters of more than 1,536 weights";
+  if (shape.patch() > kLongestPatch) return "filters of more than 1,024 weights";
   return conv_window_declines(shape);
 }
 
@@ -221,7 +221,8 @@ cudaError_t conv_forward_first_layer(cudaStream_t stream, const ConvShape& shape
   if (conv_first_layer_declines(shape) != nullptr) return cudaErrorInvalidValue;
   const ConvAxes axes = forward_axes(shape);
   const std::int64_t vectors = blocks_for(shape.filters, kFilters);
-  const unsigned lanes = even_share(vectors, std::min(kMostLanes, kLongestPatch / shape.patch()));
+  const unsigned lanes =
+      even_share(vectors, std::min(kMostLanes, Weights::most_lanes(shape.patch())));
   const dim3 threads{lanes, kWindowThreads / lanes};
   const unsigned along_filters = blocks_for(vectors, lanes);
   const ConvStrips strips = strips_for(shape.images, axes, threads.y, along_filters);

@@ -119,13 +119,19 @@ inline ConvStrips strips_for(std::int64_t images, const ConvAxes& axes, unsigned
 }
 
 /// A block's share of the weights (filters, patch) as f32 in dynamic shared memory: those of
-/// blockDim.x kCount neighbouring filters, kCount of them per lane.
+/// blockDim.x kCount neighbouring filters, kCount of them per lane. Threads read them entry by
+/// entry, but fill them filter by filter, as they lie in memory: padding spreads the entries of a
+/// filter over the banks.
 template <int kCount>
 class SharedWeights {
  public:
   static constexpr std::int64_t kMostBytes = 48 << 10;
   static constexpr std::int64_t bytes(std::int64_t patch, std::int64_t lanes) {
-    return patch * lanes * kCount * std::int64_t{sizeof(float)};
+    return patch * (lanes * kCount + kPadding) * std::int64_t{sizeof(float)};
+  }
+  /// The lanes whose weights fit.
+  static constexpr std::int64_t most_lanes(std::int64_t patch) {
+    return (kMostBytes / (patch * std::int64_t{sizeof(float)}) - kPadding) / kCount;
   }
 
   /// All threads of the block take part. Filters from `first` on, zeros where there are fewer;
@@ -162,10 +168,11 @@ class SharedWeights {
  private:
   /// Floats of one 16-byte load; neighbouring lanes' are side by side.
   static constexpr int kWide = std::min(kCount, 4);
+  static constexpr int kPadding = 4;  ///< behind each entry, in floats
 
   static __device__ __forceinline__ int place(int entry, int lane, int i) {
     const int lanes = static_cast<int>(blockDim.x);
-    return ((entry * (kCount / kWide) + i / kWide) * lanes + lane) * kWide + i % kWide;
+    return entry * (lanes * kCount + kPadding) + (i / kWide * lanes + lane) * kWide + i % kWide;
   }
 
   float* memory_;

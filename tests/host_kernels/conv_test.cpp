@@ -38,10 +38,10 @@ TEST(ConvWindow, StripsOfSeveralRowsAgree) {
 
 TEST(ConvWindow, FiltersFillSharedMemory) {
   for (const std::int64_t channels : {3, 16}) {
-    check_passes({1, 49, 33, channels}, channels, {48, 32}, depthwise(channels, Padding::valid()),
+    check_passes({1, 33, 34, channels}, channels, {32, 32}, depthwise(channels, Padding::valid()),
                  "depthwise");
   }
-  check_passes({1, 33, 17, 3}, 19, {32, 16}, {}, "first_layer");
+  check_passes({1, 17, 18, 4}, 19, {16, 16}, {}, "first_layer");
   check_passes({2, 11, 12, 4}, 24, {8, 12}, {2, Padding::same(), 1, 1}, "first_layer");
 }
 
@@ -63,7 +63,7 @@ TEST(ConvWindow, DepthwiseDeclinesWithAReason) {
   }
   for (const OpCase& op_case :
        conv_passes({1, 60, 60, 1}, 1, {48, 33}, depthwise(1, Padding::valid()))) {
-    EXPECT_EQ(reason_of(op_case, "depthwise"), "filters of more than 1,536 weights");
+    EXPECT_EQ(reason_of(op_case, "depthwise"), "filters of more than 1,024 weights");
   }
 }
 
@@ -73,7 +73,7 @@ TEST(ConvWindow, FirstLayerDeclinesWithAReason) {
   const OpCase deep = conv_passes({1, 4, 4, 5}, 4, 3, {})[0];
   EXPECT_EQ(reason_of(deep, "first_layer"), "more than 4 channels");
   const OpCase large = conv_passes({1, 20, 20, 4}, 4, {20, 20}, {})[0];
-  EXPECT_EQ(reason_of(large, "first_layer"), "filters of more than 1,536 weights");
+  EXPECT_EQ(reason_of(large, "first_layer"), "filters of more than 1,024 weights");
 }
 
 }  // namespace
