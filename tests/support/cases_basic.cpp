@@ -135,8 +135,12 @@ void add_transposes(std::vector<OpCase>& cases) {
   add_transpose("every_axis", {{2, 3, 2, 3, 2, 3, 2, 1}}, {0, 2, 1, 4, 3, 6, 5, 7}, cases);
   add_transpose("ones", {{1, 1, 1}}, {0, 2, 1}, cases);
   add_transpose("many", {{3, 301, 77}}, {0, 2, 1}, cases);
+  add_transpose("tiles_of_inner_and_middle", {{2, 17, 3, 40}}, {0, 3, 2, 1}, cases);
+  add_transpose("tiles_with_axes_between", {{2, 3, 16, 2, 33}}, {0, 4, 1, 3, 2}, cases);
   add_transpose("empty", {{3, 0, 4}}, {0, 2, 1}, cases);
   add_transpose("bytes", {{3, 7, 5, 3}, integers(256), DType::u8}, {0, 3, 1, 2}, cases);
+  add_transpose("tiles_of_bytes", {{3, 35, 20}, integers(256), DType::u8}, {0, 2, 1}, cases);
+  add_transpose("tiles_of_labels", {{1, 20, 35}, integers(256), DType::i64}, {0, 2, 1}, cases);
   add_transpose("labels", {{3, 8, 2}, integers(256), DType::i64}, {0, 2, 1}, cases);
 }
 
