@@ -36,11 +36,11 @@ class InTerminal : public Cli {
     tmux(std::string("capture-pane -p ") + (sequences ? "-e" : ""));
     return text_of("shell.out");
   }
-  /// The screen, once the text is on it; a minute is long enough.
+  /// The screen, once the text is on it; five minutes are long enough.
   std::string screen_with(const std::string& pattern) const {
     const std::regex wanted(pattern);
     std::string seen;
-    for (int i = 0; i < 600; ++i) {
+    for (int i = 0; i < 3000; ++i) {
       seen = screen();
       if (std::regex_search(seen, wanted)) return seen;
       std::this_thread::sleep_for(std::chrono::milliseconds(100));

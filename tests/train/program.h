@@ -81,9 +81,9 @@ class Program {
   }
 
  private:
-  /// False if the program ended, or a minute went by, before the condition came true.
+  /// False if the program ended, or five minutes went by, before the condition came true.
   bool wait_until(const std::function<bool()>& condition) const {
-    for (int i = 0; i < 60'000; ++i) {
+    for (int i = 0; i < 300'000; ++i) {
       if (condition()) return true;
       siginfo_t ended{};
       waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOHANG | WNOWAIT);
