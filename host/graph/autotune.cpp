@@ -4,18 +4,16 @@
 #include <limits>
 
 #include "fovea/version.h"
+#include "host/graph/launches.h"
 
 namespace fovea {
 namespace {
 
 /// Its number is raised when kernels of ours have become faster or slower, and when the numbers of
 /// their variants have come to mean others, as they do when gemm_tiles() or the parts change.
-constexpr const char* kFormat = "fovea autotuned kernels 2";
+constexpr const char* kFormat = "fovea autotuned kernels 3";
 
-// How long is measured. A sample is as many launches as take about kSampleMilliseconds, so that the
-// clock's steps do not matter; a kernel's time is the median of its samples.
-constexpr double kSampleMilliseconds = 0.5;
-constexpr int kMaxLaunches = 20;
+// How long is measured. A sample is several launches; a kernel's time is the median of its samples.
 constexpr std::size_t kFewestSamples = 5;
 constexpr std::size_t kMostSamples = 50;
 constexpr double kBudgetMilliseconds = 5;
@@ -78,38 +76,23 @@ class Scratch {
   std::vector<Memory> owned_;
 };
 
-/// Several launches at once, as plans run them: recorded, where the device records, so that the
-/// host's time for starting them does not count. Throws where these cannot be recorded, since no
-/// step with such a kernel could be.
-std::function<void()> several(Stream& stream, const std::function<void()>& launch, int launches) {
-  const auto all = [launch, launches] {
-    for (int i = 0; i < launches; ++i) launch();
-  };
-  const std::shared_ptr<Recording> recording = stream.record(all);
-  if (recording != nullptr) return [recording] { recording->replay(); };
-  return all;
-}
-
 /// How long one launch takes, where `best` is the fastest kernel's time so far.
 double milliseconds_of(Stream& stream, const std::function<void()>& launch, double best) {
   launch();  // which may load and set up what it needs
   stream.synchronize();
   const double once = stream.milliseconds(launch);
   if (once > kHopeless * best + kLaunchMilliseconds) return once;
-  const int launches = once * kMaxLaunches < kSampleMilliseconds
-                           ? kMaxLaunches
-                           : std::max(1, static_cast<int>(kSampleMilliseconds / once));
-  const std::function<void()> work = several(stream, launch, launches);
-  work();
+  const Launches work = repeated(stream, launch, once);
+  work.run();
   std::vector<double> times;
   double spent = 0;
   while (times.size() < kFewestSamples ||
          (times.size() < kMostSamples && spent < kBudgetMilliseconds)) {
-    spent += times.emplace_back(stream.milliseconds(work));
+    spent += times.emplace_back(stream.milliseconds(work.run));
   }
   std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2),
                    times.end());
-  return times[times.size() / 2] / launches;
+  return times[times.size() / 2] / work.count;
 }
 
 /// What the candidates offer, each one's own first choice first.

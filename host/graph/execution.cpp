@@ -273,14 +273,30 @@ std::string Execution::find_nonfinite() {
   return first;
 }
 
+/// What profile() times of a step.
+Launches Execution::launches_of(const Step& step) const {
+  Stream& stream = arena_->stream();
+  const auto launch = [this, &step] { run_step(step); };
+  if (plan_->device()->is_host() || wait_for_steps_) return {launch};
+  try {
+    return repeated(stream, launch, stream.milliseconds(launch));
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::device_lost) throw;
+    return {launch};  // it cannot be recorded
+  }
+}
+
 std::vector<double> Execution::profile(int repeats) {
   run();
-  arena_->stream().synchronize();
+  Stream& stream = arena_->stream();
+  stream.synchronize();
   const KernelScope scope(*plan_->device(), plan_->options().threads);
+  std::vector<Launches> work;
+  for (const Step& step : steps_) work.push_back(launches_of(step));
   std::vector<std::vector<double>> times(steps_.size());
   for (int r = 0; r < repeats; ++r) {
     for (std::size_t s = 0; s < steps_.size(); ++s) {
-      times[s].push_back(arena_->stream().milliseconds([&] { run_step(steps_[s]); }));
+      times[s].push_back(stream.milliseconds(work[s].run) / work[s].count);
     }
   }
   std::vector<double> medians;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fovea/tensor.h"
+#include "host/graph/launches.h"
 #include "host/graph/plan.h"
 #include "host/graph/prepared.h"
 #include "host/graph/variables.h"
@@ -77,7 +78,7 @@ class FOVEA_INTERNAL Execution {
   /// infinity; empty when there is none. For diagnosis: slow. Effects take place as in run().
   std::string find_nonfinite();
 
-  /// Runs `repeats` times and returns the median milliseconds of every step.
+  /// Times every step `repeats` times and returns the median milliseconds of each.
   std::vector<double> profile(int repeats);
 
   /// Fills the arena with bytes of 0xFF, which read as NaN: for tests.
@@ -107,6 +108,7 @@ class FOVEA_INTERNAL Execution {
   bool record_steps();
   void run_steps() const;
   void run_step(const Step& step) const;
+  Launches launches_of(const Step& step) const;
   std::string first_nonfinite(const Step& step) const;
 
   std::shared_ptr<const Plan> plan_;

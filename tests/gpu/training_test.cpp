@@ -169,6 +169,21 @@ TEST(GpuTraining, CapturedStepsGiveTheEagerBits) {
   EXPECT_TRUE(same_weights(captured, eager));
 }
 
+/// Its steps are recorded one by one, and run many times.
+TEST(GpuTraining, AProfileLeavesTheModelAsItWas) {
+  FOVEA_NEEDS_GPU();
+  const Dataset data = bright_channel(48);
+  Model plain = compiled_model(small_cnn(), 3, 1, "f32", "cuda");
+  Model profiled = compiled_model(small_cnn(), 3, 1, "f32", "cuda");
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    plain.fit(data, quiet(1));
+    profiled.fit(data, quiet(1));
+    const Profile profile = profiled.profile(16, ProfileMode::train, 2);
+    for (const ProfileStep& step : profile.steps) EXPECT_GT(step.cost.milliseconds, 0) << step.op;
+    ASSERT_TRUE(same_weights(plain, profiled)) << "epoch " << epoch;
+  }
+}
+
 TEST(GpuTraining, ANaNInTheDataChangesNothingAndNamesTheLayer) {
   FOVEA_NEEDS_GPU();
   const auto network = [] { return Sequential{Input({4}), Dense(3, {.activation = "softmax"})}; };

@@ -311,7 +311,7 @@ TEST_F(AutotuneTest, AnswersThatNoLongerHoldAreMeasuredAgain) {
         Json::parse(R"({"candidate": "tunable", "variant": 3})"),
         Json::parse(R"({"candidate": "tunable", "variant": "one"})"), Json(7)}) {
     SCOPED_TRACE(answer.to_string());
-    std::ofstream(path()) << Json(Json::Object{{"format", "fovea autotuned kernels 2"},
+    std::ofstream(path()) << Json(Json::Object{{"format", "fovea autotuned kernels 3"},
                                                {"answers", Json::Object{{question, answer}}}})
                                  .to_string();
     options_.autotuner = tuner();
