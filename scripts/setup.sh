@@ -27,11 +27,14 @@ declare -A purpose=(
   [libjs-three]="without three.js, 3-D pages of networks cannot be made"
   [libcli11-dev]="without CLI11, the command fovea will not be built"
   [dpkg-dev]="without dpkg-shlibdeps, making Debian packages is not tested"
+  [file]="without file, making Debian packages is not tested"
   [python3-venv]="without Python's venv, scripts/interop.sh and scripts/browser.sh cannot run"
   [chromium]="without Chromium, scripts/browser.sh cannot open the pages that the library writes"
   [chromium-driver]="without chromedriver, scripts/browser.sh cannot drive Chromium"
   [pkg-config]="without pkg-config, librsvg is not found, and the tests that use it are left out"
   [tmux]="without tmux, the tests of the command in a terminal are left out"
+  [zsh]="without zsh, the command's completion is not tried there"
+  [fish]="without fish, the command's completion is not tried there"
   [ccache]="without ccache, what two builds have in common is compiled twice"
   [curl]="without curl, --download cannot fetch a data set"
   [ca-certificates]="without certificates, --download cannot fetch over https"
@@ -122,8 +125,11 @@ look_for() {
         links gtest/gtest.h gtest || required+=(libgtest-dev)
         have ccache || optional+=(ccache)
         have tmux || optional+=(tmux)
+        have zsh || optional+=(zsh)
+        have fish || optional+=(fish)
         has_numpy python3 || has_numpy /usr/bin/python3 || optional+=(python3-numpy)
         ! have dpkg-deb || have dpkg-shlibdeps || optional+=(dpkg-dev)
+        ! have dpkg-deb || have file || optional+=(file)
         python3 -c 'import ensurepip' 2>/dev/null || optional+=(python3-venv)
         ;;
       --lint)
