@@ -29,7 +29,7 @@ class Resume : public Cli {
             "--schedule",
             "cosine",
             "--checkpoint-minutes",
-            "0.0001",
+            "0.001",
             "--no-report",
             "--events",
             "none"};
