@@ -153,6 +153,16 @@ class AutotuneTest : public ::testing::Test {
     plan(graph);
     return !laboratory_->launches.empty();
   }
+  /// Of product(), with nothing launched yet.
+  std::unique_ptr<Execution> execution_of(const std::shared_ptr<const Plan>& plan) {
+    variables_ = std::make_unique<Variables>(laboratory_);
+    variables_->create_missing(plan->graph(), 1);
+    auto execution =
+        std::make_unique<Execution>(plan, *variables_, std::make_shared<Arena>(laboratory_));
+    execution->bind_input(0, x_.raw());
+    laboratory_->launches.clear();
+    return execution;
+  }
   Json file() const {
     std::ifstream file(path());
     std::stringstream text;
@@ -165,7 +175,9 @@ class AutotuneTest : public ::testing::Test {
   }
 
   TempFolder folder_;
+  const Tensor x_ = Tensor::zeros({4, 8});
   std::shared_ptr<Laboratory> laboratory_ = std::make_shared<Laboratory>(kWays);
+  std::unique_ptr<Variables> variables_;
   PlanOptions options_;
 };
 
@@ -195,15 +207,21 @@ TEST_F(AutotuneTest, WhatCannotBeRecordedIsNotChosen) {
 }
 
 TEST_F(AutotuneTest, TheExecutionRunsTheChosenVariant) {
-  const auto chosen_plan = plan();
-  Variables variables(laboratory_);
-  variables.create_missing(chosen_plan->graph(), 1);
-  Execution execution(chosen_plan, variables, std::make_shared<Arena>(laboratory_));
-  const Tensor x = Tensor::zeros({4, 8});
-  execution.bind_input(0, x.raw());
-  laboratory_->launches.clear();
-  execution.run();
+  const auto execution = execution_of(plan());
+  execution->run();
   EXPECT_EQ(laboratory_->launches, (std::map<std::string, int>{{"tunable#1", 1}}));
+}
+
+/// Small kernels are launched many times in a row, where they can be recorded.
+TEST_F(AutotuneTest, AProfileHasTheTimeOfOneLaunch) {
+  constexpr double kQuick = 0.015625;
+  laboratory_ = std::make_shared<Laboratory>(std::vector<Way>{{"quick", {kQuick}}});
+  options_.autotuner = nullptr;
+  EXPECT_EQ(execution_of(plan())->profile(3), std::vector<double>{kQuick});
+  EXPECT_GE(laboratory_->launches.at("quick#0"), 3 * 10);
+  laboratory_->unrecordable = "quick#0";
+  EXPECT_EQ(execution_of(plan())->profile(3), std::vector<double>{kQuick});
+  EXPECT_LT(laboratory_->launches.at("quick#0"), 10);
 }
 
 TEST_F(AutotuneTest, TriesKernelsOnScratchMemoryOnly) {
